@@ -1,0 +1,240 @@
+"""The frame of every change: the `action` decorator, `record()`, refusals, and the generic configuration actions."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ParamSpec, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import connection, models, transaction
+
+from audit.actor import Actor
+from audit.context import acting, current_entry, restore
+from audit.events import AuditEvent
+from audit.models import Delivery, Event, Tracked
+from audit.subscriptions import Recorded, Subscription, declared_kinds, subject_key, subscriptions_to
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ActionRefused(Exception):
+    """A refusal that the caller can act on: what, why, and the way out. Shown as 409 unless the class says other."""
+
+    status = 409
+    code = "refused"
+
+    def __init__(self, detail: str, *, field: str = "", remedy: str = "", **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+        self.remedy = remedy
+        self.extra = extra
+
+
+class Forbidden(ActionRefused):
+    """The actor may see the object but not do this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class Invalid(ActionRefused):
+    """A value that can't be taken; `field` names it."""
+
+    status = 400
+    code = "invalid"
+
+
+class Stale(ActionRefused):
+    """Somebody else saved first; `diff` holds field -> [value the caller saw or sent, value now]."""
+
+    status = 412
+    code = "stale"
+
+
+def action(func: Callable[P, R]) -> Callable[P, R]:
+    """Makes a function an action: keyword-only with `by=` and `at=`, atomic, its writes attributed to `by`."""
+    parameters = inspect.signature(func).parameters
+    if any(one.kind is not inspect.Parameter.KEYWORD_ONLY for one in parameters.values()):
+        raise TypeError(f"{func.__qualname__}: an action takes keyword-only arguments")
+    if not {"by", "at"} <= set(parameters):
+        raise TypeError(f"{func.__qualname__}: an action takes by= and at=")
+
+    @functools.wraps(func)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        by, reason = kwargs["by"], kwargs.get("reason") or ""
+        assert isinstance(by, Actor)
+        with transaction.atomic(), acting(by, reason=str(reason)):
+            return func(*args, **kwargs)
+
+    run.is_action = True  # type: ignore[attr-defined]
+    return run
+
+
+def record(
+    kind: str,
+    subject: models.Model,
+    by: Actor,
+    at: datetime,
+    *,
+    about: models.Model | None = None,
+    reason: str = "",
+    **data: Any,
+) -> Event:
+    """Appends one event in the running transaction and runs its handlers; refuses undeclared kinds and naive times."""
+    if str(kind) not in declared_kinds():
+        raise LookupError(f"event kind {kind!r} is not declared in any events.py")
+    if at.tzinfo is None:
+        raise ValueError("at= must be an aware datetime")
+    root = about if about is not None else subject
+    subject_type, subject_id = subject_key(subject)
+    about_type, about_id = subject_key(root)
+    here = current_entry()
+    event = Event.objects.create(
+        kind=str(kind),
+        subject_type=subject_type,
+        subject_id=subject_id,
+        about_type=about_type,
+        about_id=about_id,
+        at=at,
+        actor_kind=by.kind.value,
+        actor_id=by.id,
+        actor_label=by.label,
+        on_behalf_of=by.on_behalf_of,
+        channel=here.channel,
+        request_id=here.request_id,
+        reason=reason,
+        data=data,
+    )
+    told = Recorded(
+        kind=str(kind), subject=subject, about=root, by=by, at=at, data=data, event_id=event.id, reason=reason
+    )
+    _tell(event, told)
+    return event
+
+
+def _tell(event: Event, told: Recorded) -> None:
+    """Required handlers run plainly; the others together in one savepoint, and one by one when that fails."""
+    listening = subscriptions_to(told.kind)
+    for one in listening:
+        if one.required:
+            one.handler(told)
+    optional = [one for one in listening if not one.required and not one.deferred]
+    owed = [(one, "") for one in listening if one.deferred]
+    if optional and _in_savepoint(optional, told):
+        owed += [(one, error) for one in optional if (error := _in_savepoint([one], told))]
+    if owed:
+        Delivery.objects.bulk_create(
+            Delivery(event=event, handler=one.name, attempts=int(bool(error)), next_attempt_at=told.at, last_error=error)
+            for one, error in owed
+        )
+
+
+def _in_savepoint(handlers: list[Subscription], told: Recorded) -> str:
+    """Runs handlers in a savepoint; returns the error as text, empty when all went well.
+
+    Deferred foreign keys are checked before the release: a bad key would otherwise fail the outer commit.
+    """
+    try:
+        with transaction.atomic():
+            for one in handlers:
+                one.handler(told)
+            with connection.cursor() as cursor:
+                cursor.execute("set constraints all immediate; set constraints all deferred")
+    except Exception as error:  # an optional handler may fail in any way; the Delivery row keeps the error
+        restore()
+        return f"{type(error).__name__}: {error}"[:2000]
+    return ""
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """Seconds before the next attempt of an owed delivery: 1, 2, 4 ... at most five minutes."""
+    return timedelta(seconds=min(300, 2 ** min(attempts, 9)))
+
+
+def _checked(row: Tracked) -> None:
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        fields = error.message_dict
+        name = next(iter(fields))
+        raise Invalid(
+            "; ".join(f"{key}: {' '.join(value)}" for key, value in fields.items()),
+            field="" if name == "__all__" else name,
+            fields=fields,
+        ) from error
+
+
+def _may_configure(by: Actor, model: type[Tracked]) -> None:
+    if not by.has_role(*model.configured_by):
+        raise Forbidden(
+            f"{by.label} may not change {model._meta.verbose_name_plural}",
+            remedy=f"ask somebody with one of the roles: {', '.join(sorted(model.configured_by))}",
+        )
+
+
+def assert_fresh(row: Tracked, expected_version: int | None) -> None:
+    """Refuses a save made on an older version; call it under the row's lock."""
+    if expected_version is not None and row.version != expected_version:
+        raise Stale(
+            f"{row} is at version {row.version}, the change was made on version {expected_version}",
+            remedy="load it again, look at what changed, and repeat the change",
+            current_version=row.version,
+        )
+
+
+@action
+def create_config(*, model: type[Tracked], values: Mapping[str, Any], by: Actor, at: datetime, reason: str = "") -> Any:
+    """Creates a piece of configuration; refused without the role or with a bad value. Records `config.created`."""
+    _may_configure(by, model)
+    row = model(**values)
+    _checked(row)
+    row.save()
+    record(AuditEvent.CONFIG_CREATED, row, by, at, reason=reason, model=model._meta.label_lower, label=str(row))
+    return row
+
+
+@action
+def change_config(
+    *,
+    row: Tracked,
+    values: Mapping[str, Any],
+    by: Actor,
+    at: datetime,
+    expected_version: int | None = None,
+    reason: str = "",
+) -> Any:
+    """Changes a piece of configuration; refused without the role, stale, or bad. Records `config.changed`."""
+    model = type(row)
+    _may_configure(by, model)
+    fresh = model._base_manager.select_for_update().get(pk=row.pk)
+    assert_fresh(fresh, expected_version)
+    for name, value in values.items():
+        setattr(fresh, name, value)
+    changed = sorted(fresh.changed_fields())
+    if not changed:
+        return fresh
+    _checked(fresh)
+    fresh.save()
+    record(
+        AuditEvent.CONFIG_CHANGED, fresh, by, at, reason=reason, model=model._meta.label_lower, label=str(fresh),
+        fields=changed,
+    )  # fmt: skip
+    return fresh
+
+
+@action
+def remove_config(*, row: Tracked, by: Actor, at: datetime, reason: str = "") -> None:
+    """Removes a piece of configuration, leaving its history; refused without the role or while something needs it."""
+    model = type(row)
+    _may_configure(by, model)
+    fresh = model._base_manager.select_for_update().get(pk=row.pk)
+    record(AuditEvent.CONFIG_REMOVED, fresh, by, at, reason=reason, model=model._meta.label_lower, label=str(fresh))
+    try:
+        fresh.delete()
+    except (models.ProtectedError, models.RestrictedError) as error:
+        raise ActionRefused(f"{fresh} is still used: {error.args[0]}", remedy="retire it instead") from error

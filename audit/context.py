@@ -1,0 +1,95 @@
+"""Tells the database who writes: one `SET LOCAL` value that the history triggers read.
+
+The entry point (request, task, command) names channel and request id once; each action adds actor and reason.
+A write without it is recorded as `db:<role>` and counted as unattributed, so nothing is hidden and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import dataclasses
+import json
+from collections.abc import Iterator
+
+from django.db import connection
+
+from audit.actor import Actor
+
+SETTING = "servicedesk.context"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a piece of work came in: page, api, admin, link, mail, job, import or command."""
+
+    channel: str
+    request_id: str = ""
+
+
+_entry: contextvars.ContextVar[Entry | None] = contextvars.ContextVar("audit_entry", default=None)
+_current: contextvars.ContextVar[str] = contextvars.ContextVar("audit_current", default="")
+
+
+def current_entry() -> Entry:
+    return _entry.get() or Entry(channel="code")
+
+
+@contextlib.contextmanager
+def entry(channel: str, request_id: str = "") -> Iterator[None]:
+    """Names the way in for everything done inside the block."""
+    token = _entry.set(Entry(channel=channel, request_id=request_id))
+    try:
+        yield
+    finally:
+        _entry.reset(token)
+
+
+def _set_local(value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select set_config(%s, %s, true)", [SETTING, value])
+
+
+@contextlib.contextmanager
+def acting(by: Actor, *, reason: str = "") -> Iterator[None]:
+    """Attributes every write inside the block to `by`; needs a transaction, because `SET LOCAL` is void outside one.
+
+    A block inside another with the same actor and reason costs no statement; otherwise the outer value is put back,
+    because a value set inside a savepoint leaks out of it when the savepoint is released. Call it directly inside an
+    atomic block (`action` does), so that an error rolls the value back.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("acting() needs a transaction: SET LOCAL outside one is void")
+    here = current_entry()
+    value = json.dumps(
+        {
+            "kind": by.kind.value,
+            "id": by.id,
+            "label": by.label,
+            "user": by.user_id,
+            "behalf": by.on_behalf_of,
+            "channel": here.channel,
+            "request": here.request_id,
+            "reason": reason,
+        },
+        ensure_ascii=False,
+    )
+    outer = _current.get()
+    if value == outer:
+        yield
+        return
+    _set_local(value)
+    token = _current.set(value)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+    # Only after success: an error leaves through the enclosing atomic block, whose rollback restores the value (and a
+    # statement in an aborted transaction would hide the error). Without an outer block the transaction ends here.
+    if outer:
+        _set_local(outer)
+
+
+def restore() -> None:
+    """Sets the value of the enclosing `acting` block again, after a savepoint was rolled back."""
+    _set_local(_current.get())

