@@ -12,7 +12,7 @@ class AccountEvent(StrEnum):
     USER_CHANGED = "user.changed"
     USER_DEACTIVATED = "user.deactivated"
     USER_REACTIVATED = "user.reactivated"
-    PASSWORD_CHANGED = "user.password_changed"  # nosec B105: the name of an event
+    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105  # nosec B105
     SIGNED_IN = "user.signed_in"
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
@@ -31,7 +31,9 @@ KINDS: dict[str, Kind] = {
     AccountEvent.SIGNED_IN: Kind("Somebody signed in on a page.", ("address",)),
     AccountEvent.ROLE_GRANTED: Kind("Somebody got a role.", ("role",)),
     AccountEvent.ROLE_REVOKED: Kind("Somebody lost a role.", ("role",)),
-    AccountEvent.MEMBERSHIP_SET: Kind("Somebody joined a team or changed place in it.", ("team_id", "user_id", "is_lead")),
+    AccountEvent.MEMBERSHIP_SET: Kind(
+        "Somebody joined a team or changed place in it.", ("team_id", "user_id", "is_lead")
+    ),
     AccountEvent.MEMBERSHIP_REMOVED: Kind("Somebody left a team.", ("team_id", "user_id")),
     AccountEvent.KEY_ISSUED: Kind("An API key was issued.", ("prefix", "scopes", "expires_at")),
     AccountEvent.KEY_REVOKED: Kind("An API key was revoked.", ("prefix",)),

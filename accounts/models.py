@@ -228,7 +228,9 @@ class Team(Tracked):
         above, seen = self.parent, {self.pk}
         while above is not None:
             if above.pk in seen and above.pk is not None:
-                raise ValidationError({"parent": _("A team can't be part of itself or of a team below it.")}, code="cycle")
+                raise ValidationError(
+                    {"parent": _("A team can't be part of itself or of a team below it.")}, code="cycle"
+                )
             seen.add(above.pk)
             above = above.parent
 
@@ -306,9 +308,7 @@ class ApiKey(Tracked):
     name = models.CharField(_("name"), max_length=200)
     prefix = models.CharField(max_length=16, unique=True, editable=False)
     secret_hash = models.CharField(max_length=64, editable=False)
-    user = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("acts for")
-    )
+    user = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("acts for"))
     scopes = ArrayField(models.CharField(max_length=80), verbose_name=_("scopes"), validators=[validate_scopes])
     created_at = models.DateTimeField(_("issued"), editable=False)
     created_by = models.ForeignKey(
