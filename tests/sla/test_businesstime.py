@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from sla import wallclock
 from sla.businesstime import (
     WALL_CLOCK,
     InvalidCalendar,
@@ -22,6 +21,7 @@ from sla.businesstime import (
     next_open,
     previous_close,
     spans,
+    wallclock,
 )
 from tests.sla import naive_businesstime as naive
 

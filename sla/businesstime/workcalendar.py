@@ -11,7 +11,7 @@ from datetime import date
 from itertools import accumulate, pairwise
 from typing import Any, Self
 
-from sla.wallclock import DAY, FIRST_DAY, LAST_DAY, OutOfRange, UnknownZone, check_zone, skipped_days
+from sla.businesstime.wallclock import DAY, FIRST_DAY, LAST_DAY, OutOfRange, UnknownZone, check_zone, skipped_days
 
 Windows = tuple[tuple[int, int], ...]
 

@@ -1,11 +1,4 @@
-"""Business time: how many working seconds lie between two instants, and at which instant a budget of them ends.
-
-Unit: whole seconds. Microseconds are cut off every instant that comes in, so that a result never depends on them.
-Spans are half-open. One rule decides everything: an instant counts if the calendar's wall clock, read at that
-instant, stands in a window of the date that it shows. Hence a 25-hour day counts 25 hours, a local time that comes
-twice counts twice, and a skipped one never: no second is lost or counted double, forwards or backwards. (Windows
-turned into instants would have to choose an occurrence, and could then overlap the next day.)
-A budget is used up at the first instant that suffices: one that ends at closing time is due at closing time.
+"""Budgets, ranges, working days and spans of a calendar, to the second.
 
 Between two changes of the offset local time is linear, so working seconds are a difference of two prefix sums of the
 calendar: the cost follows the clock changes met, not the days.
@@ -17,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from sla.wallclock import (
+from sla.businesstime.wallclock import (
     DAY,
     END,
     FIRST,
-    OutOfRange,
     first_tick,
     instant_of,
     local_of,
@@ -29,26 +21,7 @@ from sla.wallclock import (
     stretches_back,
     tick_of,
 )
-from sla.workcalendar import WALL_CLOCK, InvalidCalendar, Windows, WorkCalendar, exhausted
-
-__all__ = [
-    "WALL_CLOCK",
-    "InvalidCalendar",
-    "OutOfRange",
-    "Pauses",
-    "Reason",
-    "Span",
-    "Windows",
-    "WorkCalendar",
-    "add",
-    "add_days",
-    "add_days_end_of_day",
-    "between",
-    "is_open",
-    "next_open",
-    "previous_close",
-    "spans",
-]
+from sla.businesstime.workcalendar import WorkCalendar, exhausted
 
 Pauses = Iterable[tuple[datetime, datetime]]
 
