@@ -58,6 +58,6 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c 'import pip, sys; sys.exit
 fi
 echo "install: installing $(grep -c '^[a-z].*==' "$lock") packages of $lock"
 # The lock is complete, so pip has nothing to resolve.
-PIP_USER=0 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock" ||
+PIP_USER=0 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r "$lock" ||
     fail "pip could not install $lock; its own message stands above."
 state "$what" >".venv/.installed-$what"

@@ -20,7 +20,8 @@ __all__ = ["BASE_DIR", "Locations", "ServerError", "ensure_broker", "ensure_post
 
 def say(line: str) -> None:
     """Tell a person, never the reader of the command's output."""
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def servers(
         database = held.enter_context(ensure_postgres(base))
         broker = held.enter_context(ensure_broker(base)) if need_broker or need_worker else None
         if need_worker:
-            from .workers import ensure_workers
+            from .processes import ensure_workers
 
             held.enter_context(ensure_workers(base))
         yield database, broker

@@ -30,17 +30,21 @@ class Server:
     gid: int | None
     stop_signal: int
     log: Path
+    cwd: Path = Path("/")
+    stop_seconds: float = 20.0
 
 
 class Attachment:
     """One command's hold on a server; the kernel drops it when the command dies."""
 
-    def __init__(self, name: str, locks: Path, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, name: str, locks: Path, is_ready: Callable[[], bool], logs: Path) -> None:
         self.name = name
         self.locks = locks
         self.is_ready = is_ready
+        self.logs = logs
         self._users: int | None = None
         self._keeper: int | None = None
+        self._keeper_failed = False
 
     def path(self, kind: str) -> Path:
         return self.locks / f"{self.name}.{kind}"
@@ -52,8 +56,7 @@ class Attachment:
         fcntl.flock(self._users, fcntl.LOCK_SH)
         try:
             with alone(self.path("start")):
-                if self.is_kept():
-                    self._wait_until_ready(None)
+                if self._recovers():
                     return False
                 self._start(prepare())
         except BaseException:
@@ -71,20 +74,30 @@ class Attachment:
 
     def _start(self, server: Server) -> None:
         spec: dict[str, Any] = {
+            "name": self.name,
             "argv": server.argv,
+            "cwd": str(server.cwd),
+            "stop_seconds": server.stop_seconds,
             "env": server.env,
             "uid": server.uid,
             "gid": server.gid,
             "stop_signal": int(server.stop_signal),
             "users_lock": str(self.path("users")),
             "keeper_lock": str(self.path("keeper")),
+            # A death before the first answer is a failed start; a later one is answered by a new start.
+            "ready_file": str(self.path("ready")),
         }
+        # By a file, not by the command line: everybody may read that, and the environment holds secrets.
+        spec_file = self.path("spec")
+        with open(_open(spec_file, os.O_TRUNC), "w") as file:
+            json.dump(spec, file)
+        self.path("ready").unlink(missing_ok=True)
         server.log.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if _is_small(server.log) else os.O_TRUNC)
         # posix_spawn gives a bare pid: a Popen object would warn that its process still runs.
         self._keeper = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-I", "-S", keeper.__file__, json.dumps(spec)],
+            [sys.executable, "-I", "-S", keeper.__file__, str(spec_file)],
             dict(os.environ),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -92,26 +105,42 @@ class Attachment:
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
         )
-        self._wait_until_ready(server.log)
+        self._wait_for_first_answer(server.log)
+        self.path("ready").touch()
 
-    def _wait_until_ready(self, log: Path | None) -> None:
-        """Poll the server; with a log it is our own start, and a keeper that ends has failed."""
+    def _wait_for_first_answer(self, log: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self.is_ready():
+            if self.is_kept() and self.is_ready():
                 return
-            if log is not None and self._is_keeper_gone():
+            if self._is_keeper_gone():
                 raise ServerError(f"{self.name} did not start; its log {log} ends:\n{_tail(log)}")
             time.sleep(0.02)
-        raise ServerError(f"{self.name} did not answer within {START_SECONDS:.0f} s; its log is in the var/log folder.")
+        raise ServerError(f"{self.name} did not answer within {START_SECONDS:.0f} s; see {log}.")
+
+    def _recovers(self) -> bool:
+        """Whether a keeper lives and its server answers; one that just died is given time to come back."""
+        deadline = time.monotonic() + START_SECONDS
+        while self.is_kept():
+            if self.is_ready():
+                return True
+            if time.monotonic() > deadline:
+                raise ServerError(f"{self.name} runs but does not answer; see its log in {self.logs}.")
+            time.sleep(0.05)
+        return False
 
     def _is_keeper_gone(self) -> bool:
         if self._keeper is None:
             return True
-        pid, _status = os.waitpid(self._keeper, os.WNOHANG)
+        pid, status = os.waitpid(self._keeper, os.WNOHANG)
         if pid:
             self._keeper = None
+            self._keeper_failed = os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0
         return pid != 0
+
+    def has_given_up(self) -> bool:
+        """Whether the keeper that this command started ended by itself: its server kept dying."""
+        return self._keeper is not None and self._is_keeper_gone() and self._keeper_failed
 
     def detach(self) -> None:
         """Let go; when nobody else holds the server, wait until it has stopped."""
@@ -140,8 +169,8 @@ class Attachment:
             time.sleep(0.02)
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _open(path: Path, flags: int = 0) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
 
 
 def _try(handle: int, kind: int) -> bool:

@@ -17,7 +17,7 @@ from .postgres import Say, make_folders
 def attach(places: Locations, environ: Mapping[str, str], say: Say) -> Attachment:
     """Hold the clone's broker, starting it when it is down."""
     make_folders(places)
-    attachment = Attachment(f"broker-{places.cluster}", places.locks, lambda: answers(places.broker_socket))
+    attachment = Attachment(f"broker-{places.cluster}", places.locks, lambda: answers(places.broker_socket), places.log)
     attachment.attach(lambda: _prepare(places, environ))
     return attachment
 

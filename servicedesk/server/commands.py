@@ -6,12 +6,14 @@ A command of ours may say so itself by a class attribute `needs`: "nothing", "da
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from . import BASE_DIR, ensure_broker, ensure_postgres, locations
+from .locations import cluster_of
 
 WITHOUT_DATABASE: Final = frozenset(
     {
@@ -55,7 +57,10 @@ def _own_needs(command: str) -> str:
     from django.core.management import get_commands, load_command_class
 
     django.setup()
-    found = load_command_class(get_commands()[command], command)
+    app = get_commands().get(command)
+    if app is None:
+        return "database"
+    found = load_command_class(app, command)
     stated = getattr(found, "needs", "database")
     if stated not in _LEVELS:
         raise TypeError(f"{command}: `needs` is {stated!r}, it may be one of {', '.join(_LEVELS)}.")
@@ -65,6 +70,7 @@ def _own_needs(command: str) -> str:
 @contextmanager
 def prepared(argv: Sequence[str]) -> Iterator[None]:
     """Hold the servers that a command line needs; migrate an empty database before a command of ours."""
+    describe_trial(argv, os.environ)
     wanted = needs(argv)
     with ExitStack() as held:
         if wanted != "nothing":
@@ -74,10 +80,23 @@ def prepared(argv: Sequence[str]) -> Iterator[None]:
         if wanted in ("broker", "worker"):
             held.enter_context(ensure_broker())
         if wanted == "worker":
-            from .workers import ensure_workers
+            from .processes import ensure_workers
 
             held.enter_context(ensure_workers())
         yield
+
+
+def describe_trial(argv: Sequence[str], environ: MutableMapping[str, str]) -> None:
+    """Set what the trial means for the settings, before they are read; a variable that is set stays.
+
+    The trial is our own PostgreSQL: its mails go to the mailbox page, and links lead to the port of `up`.
+    """
+    if environ.get("DATABASE_URL") or cluster_of(environ) != "trial":
+        return
+    if not environ.get("EMAIL_URL"):
+        environ.setdefault("SERVICEDESK_MAILBOX", "true")
+    if argv[1:2] == ["up"] and environ.get("PORT"):
+        environ.setdefault("SERVICEDESK_URL", f"http://localhost:{environ['PORT']}")
 
 
 def migrate_if_empty() -> bool:
@@ -95,6 +114,6 @@ def migrate_if_empty() -> bool:
             cursor.execute("SELECT to_regclass('django_migrations')")
             is_empty = cursor.fetchone() == (None,)
         if is_empty:
-            call_command("migrate", verbosity=0, interactive=False, stdout=open(os.devnull, "w"))
+            call_command("migrate", verbosity=0, interactive=False, stdout=io.StringIO())
     connection.close()
-    return is_empty
+    return bool(is_empty)

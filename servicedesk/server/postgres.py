@@ -1,4 +1,4 @@
-"""Makes, starts and shares the clone's own PostgreSQL: reached by a socket only, in a folder that others can't enter."""
+"""Makes, starts and shares the clone's own PostgreSQL: reached by a socket only, in a folder closed to others."""
 
 from __future__ import annotations
 
@@ -63,7 +63,13 @@ def identity() -> Identity:
 def attach(places: Locations, environ: Mapping[str, str], say: Say) -> Attachment:
     """Hold the clone's PostgreSQL, making and starting it when it is down."""
     make_folders(places)
-    attachment = Attachment(f"postgres-{places.cluster}", places.locks, lambda: answers(places.postgres_socket))
+
+    def is_up() -> bool:
+        return answers(places.postgres_socket)
+
+    attachment = Attachment(
+        f"postgres-{places.cluster}", places.locks, lambda: answers(places.postgres_socket), places.log
+    )
     attachment.attach(lambda: _prepare(places, environ, say))
     return attachment
 
@@ -148,7 +154,7 @@ def _reachable(found: binaries.PostgresBinaries, places: Locations, who: Identit
 def _runs(folder: Path, who: Identity) -> bool:
     command = [str(folder / "postgres"), "--version"]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, cwd="/", **who.arguments())
+        done = subprocess.run(command, capture_output=True, check=False, cwd="/", **who.arguments())  # noqa: S603
     except OSError as error:
         if isinstance(error, PermissionError) and who.uid is not None and not _may_change_uid(who):
             raise ServerError(
@@ -191,7 +197,7 @@ def _make_data(folder: Path, data: Path, who: Identity) -> None:
 
 
 def _run(command: list[str], who: Identity, text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603
         command, input=text, capture_output=True, text=True, check=False, cwd="/", env=_environment(), **who.arguments()
     )
 
@@ -265,7 +271,8 @@ def _command_line(pid: int) -> str:
     """Return how a process was started; small containers have /proc but no `ps`."""
     if sys.platform.startswith("linux"):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    command = ["/bin/ps", "-o", "args=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
 
 
 def _say_what_else_lies_there(places: Locations, found: binaries.PostgresBinaries, say: Say) -> None:
@@ -273,7 +280,7 @@ def _say_what_else_lies_there(places: Locations, found: binaries.PostgresBinarie
         other = places.postgres_data(major)
         if major != found.major and other.exists():
             say(
-                f"Data of PostgreSQL {major} lies in {other}, and version {found.major} can't read it: it starts empty. "
+                f"Data of PostgreSQL {major} lies in {other}; version {found.major} can't read it and starts empty. "
                 "Set SERVICEDESK_POSTGRES to the source that you used before to see it again."
             )
 
