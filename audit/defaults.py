@@ -1,0 +1,190 @@
+"""What every API view has by default: the JSON reader with its limits, and the throttle.
+
+Its own module: the REST framework imports these while its views are still being imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+log = logging.getLogger(__name__)
+
+#: Nesting that no honest body reaches; deeper ones exhaust the stack of whoever walks them.
+MAX_DEPTH = 32
+_INT64 = 2**63
+
+
+class BodyTooLarge(APIException):
+    """The body is larger than SERVICEDESK_MAX_BODY."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "body_too_large"
+
+    def __init__(self) -> None:
+        super().__init__(f"The body is larger than {settings.SERVICEDESK_MAX_BODY} bytes.")
+
+
+def _whole(text: str) -> int:
+    number = int(text) if len(text) <= 20 else _INT64
+    if not -_INT64 <= number < _INT64:
+        raise ValueError(f"the number {text[:20]}… does not fit into 64 bits")
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    known = dict(pairs)
+    if len(known) != len(pairs):
+        twice = next(name for name, _ in pairs if sum(1 for other, _ in pairs if other == name) > 1)
+        raise ValueError(f"the name {twice[:80]!r} occurs twice in one object")
+    return known
+
+
+def _walk(value: Any) -> Iterator[tuple[str, int, Any]]:
+    """(place, depth, value) of everything inside; without recursion, so that depth costs no stack."""
+    waiting: list[tuple[str, int, Any]] = [("", 1, value)]
+    while waiting:
+        place, depth, here = waiting.pop()
+        yield place, depth, here
+        if isinstance(here, Mapping):
+            for name, inner in here.items():
+                yield f"{place}.{name}".lstrip("."), depth, name
+                waiting.append((f"{place}.{name}".lstrip("."), depth + 1, inner))
+        elif isinstance(here, list):
+            waiting += [(f"{place}[{number}]", depth + 1, inner) for number, inner in enumerate(here)]
+
+
+def refuse_hostile(value: Any) -> None:
+    """Refuses values that the database can't store: NUL, half surrogate pairs, nesting without end."""
+    for place, depth, here in _walk(value):
+        if depth > MAX_DEPTH:
+            raise ParseError(f"JSON: nested deeper than {MAX_DEPTH} levels.")
+        if isinstance(here, str) and ("\x00" in here or not _encodes(here)):
+            shown = place.encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")[:200]
+            raise ParseError(f"JSON: a character that is no text at {shown or 'the top'}.")
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def parse_json(body: bytes) -> Any:
+    """Reads JSON strictly: UTF-8, finite numbers of 64 bits, no name twice, bounded depth. Says where it is broken."""
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            parse_int=_whole, parse_float=_finite, parse_constant=_no_constant, object_pairs_hook=_unique,
+        )  # fmt: skip
+    except json.JSONDecodeError as error:
+        raise ParseError(f"JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+    except UnicodeDecodeError as error:
+        raise ParseError(f"JSON: the body is not UTF-8 at byte {error.start}.") from error
+    except ValueError as error:
+        raise ParseError(f"JSON: {error}.") from error
+    except RecursionError as error:
+        raise ParseError(f"JSON: nested deeper than {MAX_DEPTH} levels.") from error
+    refuse_hostile(value)
+    return value
+
+
+def read_limited(stream: Any, length: int | None) -> bytes:
+    """Reads a body of at most SERVICEDESK_MAX_BODY bytes, whatever its Content-Length says."""
+    limit = int(settings.SERVICEDESK_MAX_BODY)
+    if length is not None and length > limit:
+        raise BodyTooLarge
+    body: bytes = stream.read(limit + 1)
+    if len(body) > limit:
+        raise BodyTooLarge
+    return body
+
+
+class StrictJSONParser(BaseParser):
+    """The one parser of the API; see `parse_json`."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        request = (parser_context or {}).get("request")
+        declared = request.META.get("CONTENT_LENGTH") if request is not None else None
+        return parse_json(read_limited(stream, int(declared) if str(declared or "").isdigit() else None))
+
+
+def address_of(request: HttpRequest | Request) -> str:
+    """The address that the connection came from; behind a trusted proxy the one that the proxy appended."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if getattr(settings, "SERVICEDESK_PROXY", False) else ""
+    return str(forwarded.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR") or "")[:64]
+
+
+def count(what: str, who: str, window: int) -> int:
+    """Counts one more in the running window of so many seconds and returns how many there were.
+
+    A cache that is down counts nothing: a limit must never be the reason why nobody can acknowledge.
+    """
+    return _counted(what, who, window, step=1)
+
+
+def counted(what: str, who: str, window: int) -> int:
+    """How many there were in the running window, without counting."""
+    return _counted(what, who, window, step=0)
+
+
+def _counted(what: str, who: str, window: int, step: int) -> int:
+    digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()[:32]
+    key = f"limit:{what}:{digest}:{int(time.time()) // window}"
+    try:
+        if not step:
+            return int(cache.get(key, 0))
+        cache.add(key, 0, timeout=window + 1)
+        return int(cache.incr(key, step))
+    except Exception:  # noqa: BLE001 - whatever the driver of the cache raises
+        log.warning("the cache does not answer; limits are off until it does")
+        return 0
+
+
+class PrincipalThrottle(BaseThrottle):
+    """So many requests a minute for each key, person and stranger's address, by DEFAULT_THROTTLE_RATES."""
+
+    window = 60
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        kind, who = self._principal(request)
+        limit = settings.REST_FRAMEWORK.get("DEFAULT_THROTTLE_RATES", {}).get(kind)
+        return not limit or count(f"api-{kind}", who, self.window) <= int(limit)
+
+    def _principal(self, request: Request) -> tuple[str, str]:
+        actor = request.auth
+        if actor is None:
+            return "stranger", address_of(request)
+        return str(actor.kind), str(actor.id)
+
+    def wait(self) -> float:
+        return self.window - time.time() % self.window
