@@ -144,10 +144,19 @@ class Attachment:
 
     def detach(self) -> None:
         """Let go; when nobody else holds the server, wait until it has stopped."""
+        self.release()
+        self.wait_for_stop()
+
+    def release(self) -> None:
+        """Let go without waiting."""
+        if self._users is not None:
+            fcntl.flock(self._users, fcntl.LOCK_UN)
+
+    def wait_for_stop(self) -> None:
+        """Wait until the server has stopped or is seen to be somebody else's."""
         if self._users is None:
             return
         users, self._users = self._users, None
-        fcntl.flock(users, fcntl.LOCK_UN)
         deadline = time.monotonic() + STOP_SECONDS
         while self.is_kept() and time.monotonic() < deadline:
             # Nobody but a stopping keeper locks this file for itself, so a shared lock that succeeds beside

@@ -18,6 +18,7 @@ from .postgres import Say
 
 # A part whose keeper is gone more often than this in a minute is not started again.
 REVIVALS = 3
+PROCESSES = ("web", "worker", "beat")
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Desk:
         self.port = port
         self.say = say
         self.parts: list[Part] = []
-        self.tails = [Tail(name, places.log / processes.log_name(name, places)) for name in ("web", "worker", "beat")]
+        self.tails = [Tail(name, places.log / processes.log_name(name, places)) for name in PROCESSES]
 
     def _start(self, name: str, hold: Callable[[], Attachment]) -> None:
         self.parts.append(Part(name, hold, hold()))
@@ -104,6 +105,10 @@ class Desk:
         part.attachment = part.hold()
 
     def stop(self) -> None:
+        """Web, worker and beat at once, for each waits for its own open work; then what they stood on."""
+        for part in self.parts:
+            if part.name in PROCESSES:
+                part.attachment.release()
         while self.parts:
             self.parts.pop().attachment.detach()
 

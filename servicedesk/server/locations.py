@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ DATABASE: Final = "servicedesk"
 ROLE: Final = "servicedesk"
 _POSTGRES_SOCKET: Final = ".s.PGSQL.5432"
 _BROKER_SOCKET: Final = "valkey.sock"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/._-]+")
 _ROOT_STATE: Final = Path("/var/lib/servicedesk")
 
 
@@ -107,7 +109,8 @@ def locations(base: Path = BASE_DIR, environ: Mapping[str, str] | None = None, *
     state = _ROOT_STATE / fingerprint if uid == 0 and not given else var
     name = "run" if cluster == "trial" else f"run-{cluster}"
     run = state / name
-    if len(os.fsencode(run / _POSTGRES_SOCKET)) > SOCKET_PATH_LIMIT:
+    # A space or accent would have to be quoted differently in each of the URLs that carry this path.
+    if len(os.fsencode(run / _POSTGRES_SOCKET)) > SOCKET_PATH_LIMIT or not _PLAIN.fullmatch(str(run)):
         own = hashlib.sha256(os.fsencode(state)).hexdigest()[:12]
         run = Path(f"/tmp/servicedesk-{uid}-{own}-{name}")  # noqa: S108  # nosec B108: owner and mode are checked
     return Locations(base=base, var=var, state=state, run=run, cluster=cluster)
