@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -9,19 +10,20 @@ from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 
 from audit.actor import Actor
 from audit.context import acting, current_entry, restore
 from audit.events import AuditEvent
-from audit.models import Delivery, Event, Tracked
+from audit.models import STALE, Delivery, Event, StaleRow, Tracked
+from audit.queries import changes_since
 from audit.subscriptions import Recorded, Subscription, declared_kinds, subject_key, subscriptions_to
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class ActionRefused(Exception):
+class ActionRefused(Exception):  # noqa: N818  what is refused reads as a fact, not as an error
     """A refusal that the caller can act on: what, why, and the way out. Shown as 409 unless the class says other."""
 
     status = 409
@@ -56,6 +58,9 @@ class Stale(ActionRefused):
     code = "stale"
 
 
+_RELOAD = "load it again, look at what changed, and repeat the change"
+
+
 def action(func: Callable[P, R]) -> Callable[P, R]:
     """Makes a function an action: keyword-only with `by=` and `at=`, atomic, its writes attributed to `by`."""
     parameters = inspect.signature(func).parameters
@@ -66,10 +71,16 @@ def action(func: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(func)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        by, reason = kwargs["by"], kwargs.get("reason") or ""
-        assert isinstance(by, Actor)
-        with transaction.atomic(), acting(by, reason=str(reason)):
-            return func(*args, **kwargs)
+        by, reason = kwargs.get("by"), kwargs.get("reason") or ""
+        if not isinstance(by, Actor):
+            raise TypeError(f"{func.__qualname__}: by= must be an Actor")
+        try:
+            with transaction.atomic(), acting(by, reason=str(reason)):
+                return func(*args, **kwargs)
+        except DatabaseError as error:
+            if isinstance(error, StaleRow) or getattr(error.__cause__, "sqlstate", "") == STALE:
+                raise Stale(str(error).splitlines()[0], remedy=_RELOAD) from error
+            raise
 
     run.is_action = True  # type: ignore[attr-defined]
     return run
@@ -125,30 +136,39 @@ def _tell(event: Event, told: Recorded) -> None:
             one.handler(told)
     optional = [one for one in listening if not one.required and not one.deferred]
     owed = [(one, "") for one in listening if one.deferred]
-    if optional and _in_savepoint(optional, told):
-        owed += [(one, error) for one in optional if (error := _in_savepoint([one], told))]
-    if owed:
-        Delivery.objects.bulk_create(
-            Delivery(event=event, handler=one.name, attempts=int(bool(error)), next_attempt_at=told.at, last_error=error)
-            for one, error in owed
-        )
+    if optional and attempt(optional, told):
+        owed += [(one, error) for one in optional if (error := attempt([one], told))]
+    Delivery.objects.bulk_create(
+        Delivery(event=event, handler=one.name, attempts=int(bool(error)), next_attempt_at=told.at, last_error=error)
+        for one, error in owed
+    )
 
 
-def _in_savepoint(handlers: list[Subscription], told: Recorded) -> str:
-    """Runs handlers in a savepoint; returns the error as text, empty when all went well.
+def attempt(handlers: list[Subscription], told: Recorded) -> str:
+    """Runs handlers in one savepoint; returns the error as text, empty when all went well.
 
-    Deferred foreign keys are checked before the release: a bad key would otherwise fail the outer commit.
+    Deferred foreign keys are checked before the release: a bad key would otherwise fail the outer commit. What a
+    handler did to the objects in memory is undone with its rows, else their next save would build on what never was.
     """
+    before = [(one, _copied(one)) for one in {id(one): one for one in (told.subject, told.about)}.values()]
     try:
         with transaction.atomic():
             for one in handlers:
                 one.handler(told)
             with connection.cursor() as cursor:
                 cursor.execute("set constraints all immediate; set constraints all deferred")
-    except Exception as error:  # an optional handler may fail in any way; the Delivery row keeps the error
+    except Exception as error:  # noqa: BLE001  an optional handler may fail in any way; the Delivery row keeps the error
         restore()
+        for thing, state in before:
+            thing.__dict__.clear()
+            thing.__dict__.update(state)
         return f"{type(error).__name__}: {error}"[:2000]
     return ""
+
+
+def _copied(thing: models.Model) -> dict[str, Any]:
+    kept = {name: dict(value) if name == "_loaded" else value for name, value in thing.__dict__.items()}
+    return {name: copy.copy(value) if isinstance(value, (list, dict)) else value for name, value in kept.items()}
 
 
 def retry_delay(attempts: int) -> timedelta:
@@ -182,8 +202,9 @@ def assert_fresh(row: Tracked, expected_version: int | None) -> None:
     if expected_version is not None and row.version != expected_version:
         raise Stale(
             f"{row} is at version {row.version}, the change was made on version {expected_version}",
-            remedy="load it again, look at what changed, and repeat the change",
+            remedy=_RELOAD,
             current_version=row.version,
+            diff=changes_since(row, expected_version),
         )
 
 

@@ -11,8 +11,10 @@ import contextvars
 import dataclasses
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import connection
+from psycopg import pq
 
 from audit.actor import Actor
 
@@ -56,7 +58,7 @@ def acting(by: Actor, *, reason: str = "") -> Iterator[None]:
 
     A block inside another with the same actor and reason costs no statement; otherwise the outer value is put back,
     because a value set inside a savepoint leaks out of it when the savepoint is released. Call it directly inside an
-    atomic block (`action` does), so that an error rolls the value back.
+    atomic block (`action` does), so that a failed statement rolls the value back.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("acting() needs a transaction: SET LOCAL outside one is void")
@@ -84,10 +86,15 @@ def acting(by: Actor, *, reason: str = "") -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-    # Only after success: an error leaves through the enclosing atomic block, whose rollback restores the value (and a
-    # statement in an aborted transaction would hide the error). Without an outer block the transaction ends here.
-    if outer:
-        _set_local(outer)
+        # The outermost block's value ends with its transaction. After a failed statement nothing can be set: the
+        # enclosing atomic block's rollback restores the value.
+        if (outer or connection.savepoint_ids) and _usable():
+            _set_local(outer)
+
+
+def _usable() -> bool:
+    link: Any = connection.connection
+    return not connection.needs_rollback and link.info.transaction_status == pq.TransactionStatus.INTRANS
 
 
 def restore() -> None:

@@ -1,0 +1,122 @@
+"""Reads the trail: what is owed, what was written by nobody, what changed since a version, and the bytes of a proof."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, models
+
+from audit import chain
+from audit.models import Delivery, HistorySchema, UnattributedWrite
+
+#: A delivery that has been open for longer than this is an alarm.
+LATE_AFTER = timedelta(seconds=60)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Owed:
+    """Deliveries open for more than a minute or given up, and writes of the last day that no action attributed."""
+
+    late: int
+    given_up: int
+    unattributed: int
+
+
+def database_time() -> datetime:
+    """The database's clock, for tasks: `now()` stands still within a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("select clock_timestamp()")
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+
+
+def owed(at: datetime) -> Owed:
+    """The counts that /readyz shows; an open delivery is never older than a minute when the sweep runs."""
+    return Owed(
+        late=Delivery.objects.open().filter(created_at__lt=at - LATE_AFTER).count(),
+        given_up=Delivery.objects.filter(done_at=None).exclude(given_up_at=None).count(),
+        unattributed=UnattributedWrite.objects.filter(at__gt=at - timedelta(days=1)).count(),
+    )
+
+
+def changes_since(row: Any, version: int) -> dict[str, list[Any]]:
+    """Attribute -> [value at that version, value now], for the diff that a refused save shows; empty if unknown."""
+    history: Any = type(row).history.model
+    then = history.objects.filter(**{type(row)._meta.pk.attname: row.pk, "version": version}).first()
+    if then is None:
+        return {}
+    names = [field.attname for field in history.tracked_fields]
+    return {
+        name: [getattr(then, name), getattr(row, name)] for name in names if getattr(then, name) != getattr(row, name)
+    }
+
+
+def schemas(model: type[models.Model]) -> dict[int, list[chain.Column]]:
+    """Schema version -> the columns that a hash of that version covers."""
+    return {
+        number: [chain.Column(one["name"], one["oid"], one["personal"]) for one in columns]
+        for number, columns in HistorySchema.objects.filter(model=model._meta.label_lower).values_list(
+            "schema_version", "columns"
+        )
+    }
+
+
+def history_faults(model: Any, pk: Any) -> list[str]:
+    """Verifies one object's history against its hashes and against the live row; empty when all is well."""
+    live = model._base_manager.filter(pk=pk).values_list("version", flat=True).first()
+    rows = history_rows(model, pk)
+    found = chain.faults(rows, schemas(model), newest=live)
+    if live is None and rows and rows[-1].values["history_type"] != b"-":
+        found.append("the object is gone and its history does not say so")
+    return found
+
+
+def history_rows(model: Any, pk: Any) -> list[chain.Row]:
+    """The stored bytes of one object's history, oldest first."""
+    rows: list[chain.Row] = []
+    for number, columns in HistorySchema.objects.filter(model=model._meta.label_lower).values_list(
+        "schema_version", "columns"
+    ):
+        rows += _rows_of_schema(model, pk, number, columns)
+    return sorted(rows, key=lambda row: row.version)
+
+
+def _rows_of_schema(model: Any, pk: Any, number: int, columns: list[dict[str, Any]]) -> list[chain.Row]:
+    texts = {"history_type", "actor_kind", "actor_id", "actor_channel", "request_id", *chain.COMMITTED}
+    parts = {name: _bytes(name, "text" if name in texts else "", "utf8" if name in texts else "binary")
+             for name in (*(name for name, _ in chain.HEADER), *chain.COMMITTED)}  # fmt: skip
+    parts |= {one["name"]: _bytes(one["name"], one["type"], one["form"]) for one in columns}
+    table = connection.ops.quote_name(model.history.model._meta.db_table)
+    key = connection.ops.quote_name(model._meta.pk.column)
+    statement = (
+        f"select {', '.join(parts.values())}, salts::text, commitments::text, prev_hash, row_hash "  # noqa: S608  # nosec B608: names from the registry
+        f"from {table} where {key} = %s and schema_version = %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [pk, number])
+        return [
+            chain.Row(
+                model=model._meta.label_lower,
+                schema_version=number,
+                values=dict(zip(parts, values, strict=True)),
+                salts=_unhexed(salts),
+                commitments=_unhexed(commitments),
+                prev_hash=before,
+                row_hash=own,
+            )
+            for *values, salts, commitments, before, own in cursor.fetchall()
+        ]
+
+
+def _bytes(name: str, kind: str, form: str) -> str:
+    """SQL for the bytes that the hash took: UTF-8, or the binary send form without the heading of its row."""
+    value = connection.ops.quote_name(name) + (f"::{kind}" if kind else "")
+    if form == "utf8":
+        return f"convert_to({value}::text, 'UTF8')"
+    return f"case when {value} is not null then substr(record_send(row({value})), 13) end"
+
+
+def _unhexed(text: str) -> dict[str, bytes | None]:
+    return {name: None if value is None else bytes.fromhex(value) for name, value in json.loads(text).items()}
