@@ -14,6 +14,7 @@ from servicedesk import reference
 class Command(BaseCommand):
     help = "Write docs/reference, docs/flows.md and docs/openapi.yaml from the code."
     requires_system_checks: list[str] = []
+    needs = "nothing"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is out of date")

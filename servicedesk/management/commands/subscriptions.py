@@ -12,6 +12,7 @@ from audit import subscriptions
 class Command(BaseCommand):
     help = "Print which handlers listen to which events."
     requires_system_checks: list[str] = []
+    needs = "nothing"
 
     def handle(self, *args: Any, **options: Any) -> None:
         for one in subscriptions.all_subscriptions():
