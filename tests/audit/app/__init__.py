@@ -1,0 +1,1 @@
+"""Tracked tables of every kind, only for the tests of the history."""
