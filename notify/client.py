@@ -40,7 +40,7 @@ class CallError(Exception):
         self.permanent = permanent
 
 
-class AddressRefused(CallError):
+class AddressRefusedError(CallError):
     """The address may not be called from here."""
 
     def __init__(self, detail: str) -> None:
@@ -151,7 +151,7 @@ class _Backend(httpcore.NetworkBackend):
         addresses = _resolved(host, port)
         good = [one for one in addresses if is_allowed(one)]
         if not good:
-            raise AddressRefused(f"{host} is an address that the desk may not call")
+            raise AddressRefusedError(f"{host} is an address that the desk may not call")
         for one in good[:-1]:
             try:
                 return self._connect(one, port, timeout, socket_options)
@@ -166,7 +166,7 @@ class _Backend(httpcore.NetworkBackend):
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
-        raise AddressRefused("a socket file is no address to call")
+        raise AddressRefusedError("a socket file is no address to call")
 
 
 class _Transport(httpx.HTTPTransport):
@@ -182,11 +182,11 @@ def _checked_url(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise AddressRefused("the address is no URL") from error
+        raise AddressRefusedError("the address is no URL") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise AddressRefused("only http and https addresses are called")
+        raise AddressRefusedError("only http and https addresses are called")
     if parts.username or parts.password:
-        raise AddressRefused("an address may not hold a user name or password")
+        raise AddressRefusedError("an address may not hold a user name or password")
     return url
 
 
@@ -208,7 +208,7 @@ def post(url: str, *, content: bytes, headers: Mapping[str, str]) -> Answer:
                 return answer
             following = _checked_url(urljoin(url, target))
             if urlsplit(url).scheme == "https" and urlsplit(following).scheme == "http":
-                raise AddressRefused("a redirect from https to http is not followed")
+                raise AddressRefusedError("a redirect from https to http is not followed")
             if urlsplit(url).netloc != urlsplit(following).netloc:
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = following
@@ -226,7 +226,7 @@ def _once(client: httpx.Client, url: str, content: bytes, headers: Mapping[str, 
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise CallError(f"no connection: {_plainly(error)}") from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
-        raise AddressRefused(f"the address can't be called: {type(error).__name__}") from error
+        raise AddressRefusedError(f"the address can't be called: {type(error).__name__}") from error
     except (httpx.TransportError, httpcore.TimeoutException) as error:
         raise UnknownOutcomeError(f"no answer: {type(error).__name__}") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -120,15 +120,17 @@ def enqueue_mail_to_user(
 
 
 @action
-def cancel_topic(*, topic: str, reason: str, by: Actor, at: datetime) -> int:
+def cancel_topic(*, topic: str, reason: str, by: Actor, at: datetime, contacts: Collection[int] | None = None) -> int:
     """Cancels what a topic has queued, in the caller's transaction; returns how many. Records `message.cancelled`.
 
-    A call that has begun can't be taken back: such a message expires now, so it is never repeated, and its outcome is
-    recorded as it was. An uncertain one stays uncertain and is not repeated either.
+    With `contacts` only what goes to those. A call that has begun can't be taken back: such a message expires now, so
+    it is never repeated, and its outcome is recorded as it was. An uncertain one stays so and is not repeated either.
     """
-    rows = Message.objects.pending().filter(topic=topic).order_by("id").select_for_update()
+    rows = Message.objects.pending().filter(topic=topic)
+    if contacts is not None:
+        rows = rows.filter(contact__in=contacts)
     cancelled = 0
-    for message in rows:
+    for message in rows.order_by("id").select_for_update():
         if message.called_at is not None:
             message.expires_at = at
             message.save(update_fields=["expires_at"])
@@ -142,7 +144,7 @@ def cancel_topic(*, topic: str, reason: str, by: Actor, at: datetime) -> int:
 
 
 @action
-def bring_forward(*, topic: str, contacts: list[int], by: Actor, at: datetime) -> int:
+def bring_forward(*, topic: str, contacts: Collection[int], by: Actor, at: datetime) -> int:
     """Makes delayed messages of a topic to these contacts due now, because an earlier contact failed."""
     waiting = Message.objects.pending().filter(topic=topic, contact__in=contacts, state=State.QUEUED, lease_until=None)
     moved = waiting.filter(next_attempt_at__gt=at).update(next_attempt_at=at, not_before=at)

@@ -116,8 +116,8 @@ class Page(FSMModelMixin, models.Model):
         return seconds * float(self.snapshot.get("delay_scale", 1.0))
 
     @transition(state, source=[PageState.RUNNING, PageState.EXHAUSTED], target=PageState.ACKNOWLEDGED)
-    def acknowledge(self, user: Any, at: datetime, until: datetime | None) -> None:
-        self.acknowledged_at, self.acknowledged_by = at, user
+    def acknowledge(self, user_id: int, at: datetime, until: datetime | None) -> None:
+        self.acknowledged_at, self.acknowledged_by_id = at, user_id
         self.escalate_at, self.ended_at, self.end_cause = until, None, ""
 
     @transition(state, source=PageState.ACKNOWLEDGED, target=PageState.RUNNING)

@@ -16,10 +16,10 @@ from oncall.permissions import can_see_rotas
 
 
 class Unit(models.TextChoices):
-    HOURS = "hours", _("hours")
-    DAYS = "days", _("days")
-    WEEKS = "weeks", _("weeks")
-    MONTHS = "months", _("months")
+    HOURLY = "hourly", _("hours")
+    DAILY = "daily", _("days")
+    WEEKLY = "weekly", _("weeks")
+    MONTHLY = "monthly", _("months")
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
@@ -57,16 +57,19 @@ class Layer(Tracked):
     schedule = models.ForeignKey(Schedule, models.CASCADE, related_name="layers", verbose_name=_("schedule"))
     name = models.CharField(_("name"), max_length=200)
     priority = models.SmallIntegerField(_("priority"), default=0, help_text=_("the highest wins, equals both"))
-    unit = models.CharField(_("rotates by"), max_length=10, choices=Unit.choices, default=Unit.WEEKS)
+    unit = models.CharField(_("rotates by"), max_length=10, choices=Unit.choices, default=Unit.WEEKLY)
     shift_length = models.PositiveSmallIntegerField(
         _("shift length"), default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
+    n_on_at_once = models.PositiveSmallIntegerField(
+        _("on call at once"), default=1, validators=[MinValueValidator(1), MaxValueValidator(50)]
     )
     start_on = models.DateField(_("first hand-over on"))
     handover_time = models.TimeField(_("hand-over time"), help_text=_("wall-clock time in the schedule's zone"))
     ends_at = models.DateTimeField(_("ends at"), null=True, blank=True)
     restrictions = models.JSONField(
         _("hours of the week"), default=list, blank=True,
-        help_text=_('empty: always; else a list like {"weekday": 0, "start": "09:00", "end": "17:00"}, Monday is 0'),
+        help_text=_('empty: always; else a list of {"weekday": 0, "start": "09:00", "end": "17:00"}, Monday is 0'),
     )  # fmt: skip
     history = records()
 

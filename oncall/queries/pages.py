@@ -1,0 +1,108 @@
+"""Reads over policies and pages: which policy pages, whom its targets mean now, who is next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from accounts.models import User
+from accounts.queries import members_of
+from accounts.roles import Role
+from incidents.models import Incident
+from notify.models import token_hash
+from oncall.models import EscalationPolicy, Page, PolicyAssignment, ResponderLink, Schedule
+from oncall.queries.rotas import who_is_on_call
+from oncall.steps import next_step
+
+
+def policy_of(incident: Incident) -> EscalationPolicy | None:
+    """The active policy that pages for an incident: that of its service, else of its team."""
+    if not incident.service_id and not incident.team_id:
+        return None
+    found = (
+        PolicyAssignment.objects.filter(Q(service_id=incident.service_id) | Q(team_id=incident.team_id))
+        .filter(policy__is_active=True).select_related("policy")
+    )  # fmt: skip
+    best = sorted((one for one in found if one.service_id or one.team_id), key=lambda one: one.service_id is None)
+    return best[0].policy if best else None
+
+
+def snapshot_of(policy: EscalationPolicy, *, delay_scale: float = 1.0, chain: Iterable[int] = ()) -> dict[str, Any]:
+    """The policy as a page keeps it. `chain` holds the policies that fell back to this one, so that none loops."""
+    levels = [
+        {
+            "position": level.position,
+            "delay_s": level.delay_s,
+            "targets": [
+                {"user": one.user_id, "team": one.team_id, "schedule": one.schedule_id, "label": str(one)}
+                for one in level.targets.all()
+            ],
+        }
+        for level in policy.levels.prefetch_related("targets__user", "targets__team", "targets__schedule")
+    ]
+    return {
+        "policy": policy.pk,
+        "name": policy.name,
+        "urgency": policy.urgency,
+        "repeats": policy.repeats,
+        "ack_timeout_s": policy.ack_timeout_s,
+        "levels": levels,
+        "fallback": {
+            "user": policy.fallback_user_id, "team": policy.fallback_team_id, "policy": policy.fallback_policy_id,
+        },
+        "delay_scale": delay_scale,
+        "chain": [*chain, policy.pk],
+    }  # fmt: skip
+
+
+def people_of_targets(targets: Iterable[dict[str, Any]], at: datetime) -> list[User]:
+    """Whom targets of a snapshot mean at an instant: active people, each once, in the order of the targets."""
+    found: dict[int, User] = {}
+    for target in targets:
+        for user in _people_of(target, at):
+            found.setdefault(user.pk, user)
+    return list(found.values())
+
+
+def _people_of(target: dict[str, Any], at: datetime) -> list[User]:
+    if target.get("user"):
+        return list(User.objects.active().filter(pk=target["user"]))
+    if target.get("team"):
+        return members_of(target["team"])
+    schedule = Schedule.objects.filter(pk=target.get("schedule")).first()
+    return who_is_on_call(schedule, at) if schedule else []
+
+
+def next_people(page: Page, at: datetime) -> list[User]:
+    """Who is paged when nobody confirms: the people of the page's next step, as things are now."""
+    levels = page.levels
+    step = next_step(levels=len(levels), round=page.round, level=page.level, last_round=page.last_round)
+    if step is None:
+        return people_of_targets(fallback_targets(page), at)
+    return people_of_targets(levels[step[1] - 1]["targets"], at)
+
+
+def fallback_targets(page: Page) -> list[dict[str, Any]]:
+    fallback = page.snapshot["fallback"]
+    return [{kind: fallback[kind]} for kind in ("user", "team") if fallback.get(kind)]
+
+
+def admins() -> list[User]:
+    return list(User.objects.active().filter(groups__name=Role.ADMIN).order_by("pk").distinct())
+
+
+def open_pages(incident_id: int) -> list[Page]:
+    """The pages of an incident that may still do something, locked, in id order; the incident is locked before."""
+    rows = Page.objects.open().filter(incident_id=incident_id)
+    return list(rows.select_for_update(of=("self",), no_key=True).select_related("acknowledged_by").order_by("id"))
+
+
+def link_of(token: str) -> ResponderLink | None:
+    """The link of a token, with what its page shows; None for an unknown token and for somebody who left."""
+    return (
+        ResponderLink.objects.filter(token_hash=token_hash(token), user__is_active=True)
+        .select_related("user", "page__incident__service", "page__acknowledged_by").first()
+    )  # fmt: skip
