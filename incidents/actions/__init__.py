@@ -1,0 +1,69 @@
+"""Everything that changes an incident; each verb locks it, asks the predicate, moves it, saves and records."""
+
+from incidents.actions.ending import (
+    Resolution,
+    WorkaroundOpen,
+    cancel,
+    close,
+    reopen,
+    resolve,
+    schedule_close,
+    settle_workaround,
+)
+from incidents.actions.frame import UNSAID, IllegalTransition, Inactive
+from incidents.actions.holding import change_hold, put_on_hold, resume, wake_up
+from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_linked, open_incident
+from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, start
+from incidents.actions.sorting import (
+    change_matrix,
+    expire_override,
+    override_priority,
+    raise_priority_by_system,
+    recategorise,
+    revise,
+    set_priority_inputs,
+)
+from incidents.actions.talking import add_participant, comment, contain, remove_watcher
+from incidents.actions.timing import close_by_time, remind_idle, schedule_idle
+
+__all__ = [
+    "UNSAID",
+    "AlreadyAcknowledged",
+    "AlreadyHeld",
+    "IllegalTransition",
+    "Inactive",
+    "NoMatrix",
+    "Resolution",
+    "TimesOutOfOrder",
+    "WorkaroundOpen",
+    "acknowledge",
+    "add_participant",
+    "assign",
+    "cancel",
+    "change_hold",
+    "change_matrix",
+    "claim",
+    "close",
+    "close_by_time",
+    "comment",
+    "contain",
+    "expire_override",
+    "open_again_linked",
+    "open_incident",
+    "override_priority",
+    "put_on_hold",
+    "raise_priority_by_system",
+    "recategorise",
+    "remind_idle",
+    "remove_watcher",
+    "reopen",
+    "resolve",
+    "resume",
+    "revise",
+    "schedule_close",
+    "schedule_idle",
+    "set_priority_inputs",
+    "settle_workaround",
+    "start",
+    "wake_up",
+]

@@ -1,0 +1,261 @@
+"""How an incident ends, and how it comes back: resolve, reopen, close, cancel, and what a workaround leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from accounts.models import User
+from audit.actions import ActionRefused, Forbidden, Invalid, action, record
+from audit.actor import Actor, ActorKind
+from incidents import permissions
+from incidents.actions.frame import (
+    IllegalTransition,
+    aware,
+    choice,
+    locked,
+    move,
+    require,
+    saved,
+    settled,
+    stay_awake,
+    text,
+)
+from incidents.actions.telling import tell_closed, tell_resolved
+from incidents.events import IncidentEvent
+from incidents.models import (
+    CancelReason,
+    Category,
+    CauseCode,
+    FixKind,
+    Incident,
+    ResolutionCode,
+    State,
+    WorkaroundOutcome,
+)
+
+
+class WorkaroundOpen(ActionRefused):
+    """A workaround is in place and nobody said what becomes of it."""
+
+    code = "workaround_open"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """How it was solved, as one value, so that opening and resolving can be one step."""
+
+    code: str
+    cause: str = ""
+    notes: str = ""
+    fix_kind: str = FixKind.FIX.value
+    closing_category: Category | None = None
+
+
+def apply_resolution(incident: Incident, resolution: Resolution, by: Actor, at: datetime) -> None:
+    """Writes the resolution's fields and when the system will close; the caller moves the state."""
+    incident.resolution_code = choice("code", resolution.code, ResolutionCode)
+    incident.cause_code = choice("cause", resolution.cause, CauseCode, optional=True)
+    incident.resolution_notes = text("notes", resolution.notes)
+    incident.fix_kind = choice("fix_kind", resolution.fix_kind, FixKind)
+    closing = resolution.closing_category
+    incident.closing_category_id = closing.pk if closing is not None else incident.category_id
+    if not incident.is_imported:
+        incident.close_due_at = at + timedelta(days=settings.SERVICEDESK_AUTO_CLOSE_DAYS)
+
+
+def record_resolution(
+    incident: Incident, resolution: Resolution, by: Actor, at: datetime, hold: dict[str, Any]
+) -> None:
+    record(
+        IncidentEvent.RESOLVED, incident, by, at, code=incident.resolution_code, cause=incident.cause_code,
+        fix_kind=incident.fix_kind, first_resolution=incident.reopen_count == 0, **hold,
+    )  # fmt: skip
+    tell_resolved(incident, by, at)
+
+
+def hold_facts(incident: Incident, at: datetime) -> dict[str, Any]:
+    """What an event says of a hold that ends by it: its reason and its whole seconds."""
+    seconds = int((at - incident.held_at).total_seconds()) if incident.held_at else 0
+    return {"hold_reason": incident.hold_reason, "held_s": max(0, seconds)}
+
+
+@action
+def resolve(
+    *,
+    incident: Incident,
+    by: Actor,
+    at: datetime,
+    code: str,
+    cause: str = "",
+    notes: str = "",
+    fix_kind: str = FixKind.FIX.value,
+    closing_category: Category | None = None,
+    expected_version: int | None = None,
+) -> Incident:
+    """The service is back. Possible from every open state; a hold ends with it. Records `incident.resolved`.
+
+    Who resolves an unowned incident becomes its assignee. The system closes it five days later (a setting). Refused:
+    when it is not open, an unknown code, who may not work on it.
+    """
+    resolution = Resolution(
+        code=code, cause=cause, notes=notes, fix_kind=fix_kind, closing_category=closing_category
+    )
+    incident = locked(incident, expected_version)
+    require(permissions.can_work, by, incident, "resolve")
+    hold = hold_facts(incident, at)
+    move(incident, "resolving", incident.resolve, at, by.user_id)
+    apply_resolution(incident, resolution, by, at)
+    saved(incident)
+    record_resolution(incident, resolution, by, at, hold)
+    return settled(incident)
+
+
+@action
+def settle_workaround(
+    *,
+    incident: Incident,
+    by: Actor,
+    at: datetime,
+    outcome: str,
+    reason: str = "",
+    expected_version: int | None = None,
+) -> Incident:
+    """Says what became of a workaround, so that the incident can close. Records `incident.workaround_settled`.
+
+    Waiving and handing over take a reason (for a problem: its reference). Refused when there is none to settle.
+    """
+    choice("outcome", outcome, WorkaroundOutcome)
+    if outcome != WorkaroundOutcome.REMOVED:
+        text("reason", reason, required=True, longest=2000)
+    incident = locked(incident, expected_version)
+    require(permissions.can_work, by, incident, "settle the workaround of")
+    if incident.state != State.RESOLVED or incident.fix_kind != FixKind.WORKAROUND:
+        raise IllegalTransition(
+            f"{incident.reference} has no workaround to settle", field="fix_kind", remedy="nothing is to be done"
+        )
+    incident.workaround_outcome = outcome
+    if incident.close_due_at is None and not incident.is_imported:
+        incident.close_due_at = at + timedelta(days=settings.SERVICEDESK_AUTO_CLOSE_DAYS)
+    saved(incident)
+    record(IncidentEvent.WORKAROUND_SETTLED, incident, by, at, reason=reason, outcome=outcome)
+    return settled(incident)
+
+
+@action
+def reopen(
+    *, incident: Incident, by: Actor, at: datetime, reason: str = "", expected_version: int | None = None
+) -> Incident:
+    """It is not solved: back to in progress, counted. Records `incident.reopened`.
+
+    Only while resolved. An import job may also carry a step out of closed, of an imported incident: recorded as
+    `by_import`. A deactivated assignee's incident goes back to the team's queue.
+    """
+    reason = text("reason", reason, longest=2000)
+    incident = locked(incident, expected_version)
+    by_import = incident.state == State.CLOSED and incident.is_imported and by.kind is ActorKind.JOB
+    require(permissions.can_work if by_import else permissions.can_reopen, by, incident, "reopen")
+    move(incident, "reopening", incident.reopen_by_import if by_import else incident.reopen)
+    if incident.assignee_id and not User.objects.filter(pk=incident.assignee_id, is_active=True).exists():
+        incident.assignee_id = None
+    stay_awake(incident, at)
+    saved(incident)
+    record(
+        IncidentEvent.REOPENED, incident, by, at, reason=reason, count=incident.reopen_count, by_import=by_import
+    )
+    return settled(incident)
+
+
+@action
+def close(
+    *,
+    incident: Incident,
+    by: Actor,
+    at: datetime,
+    confirmation: str = "",
+    closing_category: Category | None = None,
+    expected_version: int | None = None,
+) -> Incident:
+    """The end: restoration is confirmed. Records `incident.closed`.
+
+    A person of the desk says how it was confirmed; the requester's own word is the confirmation; the system closes
+    when nobody objected. Refused unless resolved, and while a workaround is not settled.
+    """
+    confirmation = text("confirmation", confirmation, longest=300)
+    incident = locked(incident, expected_version)
+    require(permissions.can_close, by, incident, "close")
+    if incident.fix_kind == FixKind.WORKAROUND and not incident.workaround_outcome and incident.state == State.RESOLVED:
+        raise WorkaroundOpen(
+            f"the workaround of {incident.reference} is still in place",
+            field="workaround_outcome",
+            remedy="settle it first: removed, waived with a reason, or handed over to a problem",
+        )
+    move(incident, "closing", incident.close, at, by.user_id)
+    if by.is_person and not permissions.is_own(by, incident) and not confirmation:
+        raise Invalid(
+            "nobody said how restoration was confirmed",
+            field="confirmation",
+            remedy="say who confirmed it and how, e.g. “requester by phone” or “checked by test”",
+        )
+    incident.confirmation = confirmation or ("requester" if by.is_person else by.label)
+    if closing_category is not None:
+        incident.closing_category = closing_category
+    saved(incident)
+    record(
+        IncidentEvent.CLOSED, incident, by, at, confirmation=incident.confirmation,
+        closing_category=incident.closing_category_id,
+    )  # fmt: skip
+    tell_closed(incident, by, at)
+    return settled(incident)
+
+
+@action
+def cancel(
+    *,
+    incident: Incident,
+    by: Actor,
+    at: datetime,
+    reason: str,
+    detail: str = "",
+    expected_version: int | None = None,
+) -> Incident:
+    """It was none: a duplicate, not an incident, or a mistake. Final. Records `incident.cancelled`.
+
+    Possible from every open state; after the first response only by a lead, an incident manager or an admin.
+    """
+    choice("reason", reason, CancelReason)
+    detail = text("detail", detail, longest=500)
+    incident = locked(incident, expected_version)
+    require(permissions.can_cancel, by, incident, "cancel")
+    hold, old = hold_facts(incident, at), str(incident.state)
+    move(incident, "cancelling", incident.cancel, reason, detail, at)
+    saved(incident)
+    record(IncidentEvent.CANCELLED, incident, by, at, reason=detail, cancel_reason=reason, old=old, **hold)
+    return settled(incident)
+
+
+@action
+def schedule_close(
+    *, incident: Incident, close_due_at: datetime, by: Actor, at: datetime, expected_version: int | None = None
+) -> Incident:
+    """Sets the moment at which the system closes, e.g. in business days. Records `incident.close_scheduled`.
+
+    Refused unless resolved; the same moment again changes nothing.
+    """
+    incident = locked(incident, expected_version)
+    if not permissions.is_machinery(by):
+        raise Forbidden("only the system plans the closing", remedy="close it now, or reopen it")
+    if incident.state != State.RESOLVED:
+        raise IllegalTransition(f"{incident.reference} is not resolved", field="state", remedy="resolve it first")
+    old, incident.close_due_at = incident.close_due_at, aware("close_due_at", close_due_at)
+    if not incident.changed_fields():
+        return incident
+    saved(incident)
+    record(
+        IncidentEvent.CLOSE_SCHEDULED, incident, by, at, old=old.isoformat() if old else None,
+        close_due_at=close_due_at.isoformat(),
+    )  # fmt: skip
+    return settled(incident)

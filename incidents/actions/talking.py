@@ -1,0 +1,163 @@
+"""What is said, who follows, and that the damage no longer grows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from accounts.models import User
+from audit.actions import Forbidden, action, record
+from audit.actor import Actor
+from audit.context import current_entry
+from incidents import permissions
+from incidents.actions.frame import IllegalTransition, active_user, choice, locked, require, saved, settled, stay_awake, text
+from incidents.actions.holding import end_hold
+from incidents.actions.telling import tell_comment
+from incidents.events import IncidentEvent
+from incidents.models import (
+    Channel,
+    Comment,
+    HoldReason,
+    Incident,
+    Participant,
+    ParticipantRole,
+    ResolutionCode,
+    State,
+)
+
+
+@action
+def comment(
+    *,
+    incident: Incident,
+    by: Actor,
+    at: datetime,
+    body: str,
+    is_public: bool = False,
+    expected_version: int | None = None,
+) -> Comment:
+    """Writes on the incident; a public word of the desk reaches the requester by mail. Records `incident.commented`.
+
+    The first public word of a person of the desk is the first response (alerts: the acknowledgement is). A requester's
+    answer resumes what waits for it, and reopens what was resolved for want of it. Refused: an empty text, internal
+    notes by a requester, who may not comment.
+    """
+    body = text("body", body, required=True)
+    incident = locked(incident, expected_version)
+    author_kind = _speaks_as(by, incident)
+    if author_kind == Comment.AuthorKind.REQUESTER:
+        is_public = True
+    _may_speak(by, incident, is_public=is_public)
+    written = Comment.objects.create(
+        incident=incident, author_id=by.user_id, author_label=by.label, author_kind=author_kind, is_public=is_public,
+        body=body, channel=current_entry().channel, created_at=at,
+    )  # fmt: skip
+    is_first = _is_first_response(incident, written)
+    if is_first:
+        incident.first_response_at = at
+        saved(incident)
+    record(
+        IncidentEvent.COMMENTED, incident, by, at, comment=written.pk, is_public=is_public,
+        author_kind=str(author_kind), is_first_response=is_first,
+    )  # fmt: skip
+    if is_public:
+        tell_comment(incident, written, by, at)
+    if author_kind == Comment.AuthorKind.REQUESTER:
+        _answered(incident, by, at)
+    return written
+
+
+def _speaks_as(by: Actor, incident: Incident) -> Comment.AuthorKind:
+    """In which capacity: who reported it speaks as requester, unless working on it."""
+    if permissions.is_own(by, incident) and incident.assignee_id != by.user_id:
+        return Comment.AuthorKind.REQUESTER
+    return Comment.AuthorKind.AGENT if by.is_person else Comment.AuthorKind.SYSTEM
+
+
+def _may_speak(by: Actor, incident: Incident, *, is_public: bool) -> None:
+    predicate = permissions.can_comment if is_public else permissions.can_note
+    if predicate(by, incident):
+        return
+    followed = by.is_person and Participant.objects.filter(incident_id=incident.pk, user_id=by.user_id).exists()
+    if followed and predicate(by, incident, is_participant=True):
+        return
+    raise Forbidden(f"{by.label} may not comment on {incident.reference}", remedy="ask its team or an incident manager")
+
+
+def _is_first_response(incident: Incident, written: Comment) -> bool:
+    return (
+        incident.first_response_at is None
+        and written.is_public
+        and written.author_kind == Comment.AuthorKind.AGENT
+        and incident.channel != Channel.ALERT
+    )
+
+
+def _answered(incident: Incident, by: Actor, at: datetime) -> None:
+    """The requester's word ends a hold that waits for it, and takes back a resolution for want of it."""
+    if incident.state == State.ON_HOLD and incident.hold_reason == HoldReason.REQUESTER:
+        end_hold(incident, by, at, cause="requester")
+    elif incident.state == State.RESOLVED and incident.resolution_code == ResolutionCode.NO_ANSWER:
+        incident.reopen()
+        stay_awake(incident, at)
+        saved(incident)
+        record(
+            IncidentEvent.REOPENED, incident, by, at, reason="the requester answered", count=incident.reopen_count,
+            by_import=False,
+        )  # fmt: skip
+
+
+@action
+def contain(
+    *, incident: Incident, by: Actor, at: datetime, note: str, expected_version: int | None = None
+) -> Incident:
+    """The damage no longer grows; the first time counts. Records `incident.contained`. Refused unless open."""
+    note = text("note", note, required=True, longest=2000)
+    incident = locked(incident, expected_version)
+    require(permissions.can_work, by, incident, "contain")
+    if not incident.is_open:
+        raise IllegalTransition(
+            f"{incident.reference} is {State(incident.state).label}", field="state", remedy="reopen it first"
+        )
+    if incident.contained_at is None:
+        incident.contained_at = at
+        stay_awake(incident, at)
+        saved(incident)
+    record(IncidentEvent.CONTAINED, incident, by, at, note=note)
+    return settled(incident)
+
+
+@action
+def add_participant(
+    *, incident: Incident, by: Actor, at: datetime, user: User, role: str = ParticipantRole.WATCHER.value
+) -> Participant:
+    """Lets a person follow the incident, as watcher or because they were paged. Once per person and role.
+
+    Records `incident.participant_added` for watchers; a page tells of its people itself. Refused: a deactivated person,
+    `paged` by anybody but the system, and adding others to what one may not comment on.
+    """
+    choice("role", role, ParticipantRole)
+    known = Participant.objects.filter(incident_id=incident.pk, user_id=user.pk, role=role).first()
+    if known is not None:
+        return known
+    if role == ParticipantRole.PAGED and not permissions.is_machinery(by):
+        raise Forbidden("only the system pages", field="role", remedy="add them as watcher, or start a page")
+    if user.pk != by.user_id or not permissions.can_see(by, incident):
+        _may_speak(by, incident, is_public=True)
+    active_user(user, "user")
+    added = Participant.objects.create(incident_id=incident.pk, user=user, role=role, added_at=at)
+    if role == ParticipantRole.WATCHER:
+        record(IncidentEvent.PARTICIPANT_ADDED, incident, by, at, user=user.pk, role=role)
+    return added
+
+
+@action
+def remove_watcher(*, incident: Incident, by: Actor, at: datetime, user: User) -> bool:
+    """Ends watching, by the person or who may comment. Records `incident.participant_removed`; False if nobody watched."""
+    if user.pk != by.user_id:
+        _may_speak(by, incident, is_public=True)
+    known = Participant.objects.filter(incident_id=incident.pk, user_id=user.pk, role=ParticipantRole.WATCHER).first()
+    if known is None:
+        return False
+    known.delete()
+    record(IncidentEvent.PARTICIPANT_REMOVED, incident, by, at, user=user.pk, role=str(ParticipantRole.WATCHER))
+    return True

@@ -1,0 +1,95 @@
+"""Mails to the requester and to the people who work on it, by the outbox, each in the reader's language and zone."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import datetime
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+import notify.actions
+from accounts.models import User
+from audit.actor import Actor
+from incidents.models import Comment, HoldReason, Incident, ResolutionCode
+
+
+def tell_opened(incident: Incident, by: Actor, at: datetime) -> None:
+    """The receipt: the number, and that a person will answer."""
+    _tell_requester(incident, "opened", lambda: _("We have your report"), "opened", by, at)
+
+
+def tell_comment(incident: Incident, comment: Comment, by: Actor, at: datetime) -> None:
+    """A public comment of the desk goes to the requester, one of the requester to who works on it."""
+    facts = {"author": comment.author_label, "body": comment.body}
+    if comment.author_kind == Comment.AuthorKind.REQUESTER:
+        _tell_assignee(incident, "answered", lambda: _("The requester answered"), f"comment:{comment.pk}", by, at, facts)
+    else:
+        _tell_requester(incident, "commented", lambda: _("News"), f"comment:{comment.pk}", by, at, facts)
+
+
+def tell_held(incident: Incident, note: str, by: Actor, at: datetime) -> None:
+    """On hold, why, and when the desk looks at it again."""
+    facts = {"note": note, "until": incident.hold_until, "hold_reason": HoldReason(incident.hold_reason).label}
+    _tell_requester(incident, "held", lambda: _("On hold"), f"held:{at.timestamp():.6f}", by, at, facts)
+
+
+def tell_resolved(incident: Incident, by: Actor, at: datetime) -> None:
+    """Resolved, and how to say that it is not."""
+    facts = {"code": ResolutionCode(incident.resolution_code).label, "notes": incident.resolution_notes}
+    _tell_requester(incident, "resolved", lambda: _("Resolved"), f"resolved:{incident.reopen_count}", by, at, facts)
+
+
+def tell_closed(incident: Incident, by: Actor, at: datetime) -> None:
+    _tell_requester(incident, "closed", lambda: _("Closed"), f"closed:{incident.reopen_count}", by, at)
+
+
+def tell_wake_up(incident: Incident, hold_reason: str, by: Actor, at: datetime) -> None:
+    facts = {"hold_reason": HoldReason(hold_reason).label}
+    _tell_assignee(incident, "wake_up", lambda: _("The hold has ended"), f"wake_up:{at.timestamp():.6f}", by, at, facts)
+
+
+def tell_idle(incident: Incident, by: Actor, at: datetime) -> None:
+    _tell_assignee(incident, "idle", lambda: _("Nothing happened"), f"idle:{at.timestamp():.6f}", by, at)
+
+
+def is_silent(incident: Incident) -> bool:
+    """Imported history tells nobody anything; a drill leaves the requester in peace."""
+    return incident.is_imported or incident.is_drill
+
+
+def _tell_requester(
+    incident: Incident, template: str, subject: Any, key: str, by: Actor, at: datetime, facts: dict[str, Any] | None = None
+) -> None:
+    if incident.requester_id is not None and not is_silent(incident):
+        _mail(User.objects.get(pk=incident.requester_id), incident, template, subject, key, by, at, facts or {})
+
+
+def _tell_assignee(
+    incident: Incident, template: str, subject: Any, key: str, by: Actor, at: datetime, facts: dict[str, Any] | None = None
+) -> None:
+    if incident.assignee_id not in (None, by.user_id) and not is_silent(incident):
+        _mail(User.objects.get(pk=incident.assignee_id), incident, template, subject, key, by, at, facts or {})
+
+
+def _mail(
+    user: User, incident: Incident, template: str, subject: Any, key: str, by: Actor, at: datetime, facts: dict[str, Any]
+) -> None:
+    """One mail in the person's language; instants in the facts are shown in the person's zone."""
+    with translation.override(user.locale):
+        shown = {name: _in_zone(value, user) if isinstance(value, datetime) else value for name, value in facts.items()}
+        context = {"reference": incident.reference, "title": incident.title, **shown}
+        headline = f"[{incident.reference}] {subject()}: {incident.title}"
+        body = render_to_string(f"incidents/mail/{template}.txt", context)
+    notify.actions.enqueue_mail_to_user(
+        user=user, subject=headline, body=body.strip() + "\n", dedup_key=f"incident:{incident.pk}:{key}:{user.pk}",
+        topic=f"incident:{incident.pk}", about=incident, by=by, at=at, thread=incident.reference,
+    )  # fmt: skip
+
+
+def _in_zone(moment: datetime, user: User) -> str:
+    local = moment.astimezone(zoneinfo.ZoneInfo(user.time_zone))
+    return f"{date_format(local, 'j N Y, H:i')} ({user.time_zone})"

@@ -1,0 +1,101 @@
+"""What the incidents app tells upwards: one kind per verb, with its meaning and the keys of its data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from audit.events import Kind
+
+
+class IncidentEvent(StrEnum):
+    OPENED = "incident.opened"
+    ASSIGNED = "incident.assigned"
+    CLAIMED = "incident.claimed"
+    STARTED = "incident.started"
+    ACKNOWLEDGED = "incident.acknowledged"
+    PUT_ON_HOLD = "incident.put_on_hold"
+    HOLD_CHANGED = "incident.hold_changed"
+    RESUMED = "incident.resumed"
+    WAKE_UP_DUE = "incident.wake_up_due"
+    RESOLVED = "incident.resolved"
+    WORKAROUND_SETTLED = "incident.workaround_settled"
+    REOPENED = "incident.reopened"
+    CLOSED = "incident.closed"
+    CANCELLED = "incident.cancelled"
+    PRIORITY_CHANGED = "incident.priority_changed"
+    PRIORITY_OVERRIDDEN = "incident.priority_overridden"
+    RECATEGORISED = "incident.recategorised"
+    DETAILS_CHANGED = "incident.details_changed"
+    CONTAINED = "incident.contained"
+    COMMENTED = "incident.commented"
+    PARTICIPANT_ADDED = "incident.participant_added"
+    PARTICIPANT_REMOVED = "incident.participant_removed"
+    CLOSE_SCHEDULED = "incident.close_scheduled"
+    IDLE_REMINDER_DUE = "incident.idle_reminder_due"
+    RECURRED = "incident.recurred"
+    MATRIX_CHANGED = "matrix.changed"
+
+
+_ON_HOLD = ("hold_reason", "held_s")
+
+KINDS: dict[str, Kind] = {
+    IncidentEvent.OPENED: Kind(
+        "An incident was opened; `state` tells whether it was opened in progress or resolved.",
+        ("state", "channel", "priority", "team", "assignee", "is_first_contact", "reported_at", "is_imported"),
+    ),
+    IncidentEvent.ASSIGNED: Kind(
+        "The team or the assignee changed; ids before and after, null for nobody.",
+        ("old_team", "team", "old_assignee", "assignee", "cause"),
+    ),
+    IncidentEvent.CLAIMED: Kind("A person took an incident that nobody held.", ("team", "assignee")),
+    IncidentEvent.STARTED: Kind("Work began without a page.", ("assignee",)),
+    IncidentEvent.ACKNOWLEDGED: Kind(
+        "A named person said “I am on it”; `is_first_response` is true for incidents born from alerts.",
+        ("assignee", "is_first_response"),
+    ),
+    IncidentEvent.PUT_ON_HOLD: Kind(
+        "Work waits for something, until a wake-up; `is_assumed` marks a wake-up that an import made up.",
+        ("hold_reason", "until", "is_assumed"),
+    ),
+    IncidentEvent.HOLD_CHANGED: Kind(
+        "The reason or the wake-up of a hold changed.", ("old", "new", "old_until", "until")
+    ),
+    IncidentEvent.RESUMED: Kind(
+        "Work goes on; `cause` is person, requester or wake_up.", (*_ON_HOLD, "cause")
+    ),
+    IncidentEvent.WAKE_UP_DUE: Kind("A hold came to its wake-up.", ("hold_reason",)),
+    IncidentEvent.RESOLVED: Kind(
+        "The service is back; a hold that ended by it is named with its seconds.",
+        ("code", "cause", "fix_kind", "first_resolution", *_ON_HOLD),
+    ),
+    IncidentEvent.WORKAROUND_SETTLED: Kind(
+        "The workaround of a resolved incident was removed, waived or handed over.", ("outcome",)
+    ),
+    IncidentEvent.REOPENED: Kind(
+        "A resolved incident was opened again; `by_import` marks a step out of closed that an import carried.",
+        ("count", "by_import"),
+    ),
+    IncidentEvent.CLOSED: Kind("The incident ended; how restoration was confirmed.", ("confirmation", "closing_category")),
+    IncidentEvent.CANCELLED: Kind("The incident was none; the former state and a hold that ended by it.", ("cancel_reason", "old", *_ON_HOLD)),
+    IncidentEvent.PRIORITY_CHANGED: Kind(
+        "The priority in force changed, by new inputs, an override, or the end of one.", ("old", "new", "cause")
+    ),
+    IncidentEvent.PRIORITY_OVERRIDDEN: Kind(
+        "A person or a rule put a priority above the derived one, or lifted it (null).", ("override", "until", "derived")
+    ),
+    IncidentEvent.RECATEGORISED: Kind(
+        "Category or service changed; ids before and after.", ("old_category", "category", "old_service", "service")
+    ),
+    IncidentEvent.DETAILS_CHANGED: Kind("Text, kind, requester or early times changed; the names of the fields.", ("fields",)),
+    IncidentEvent.CONTAINED: Kind("The damage no longer grows.", ("note",)),
+    IncidentEvent.COMMENTED: Kind(
+        "A comment was written; `author_kind` is requester, agent or system.",
+        ("comment", "is_public", "author_kind", "is_first_response"),
+    ),
+    IncidentEvent.PARTICIPANT_ADDED: Kind("A person watches, or was paged.", ("user", "role")),
+    IncidentEvent.PARTICIPANT_REMOVED: Kind("A person stopped watching.", ("user", "role")),
+    IncidentEvent.CLOSE_SCHEDULED: Kind("The moment of closing by the system was set.", ("old", "close_due_at")),
+    IncidentEvent.IDLE_REMINDER_DUE: Kind("Nothing happened for too long.", ("assignee", "team")),
+    IncidentEvent.RECURRED: Kind("A closed incident came back as a new linked one.", ("recurrence",)),
+    IncidentEvent.MATRIX_CHANGED: Kind("A new version of the priority matrix was saved.", ("number", "is_current")),
+}

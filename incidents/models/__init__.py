@@ -1,0 +1,43 @@
+"""Incidents, what is said about them, and what they are sorted by."""
+
+from incidents.models.choices import (
+    OPEN_STATES,
+    VOICE_CHANNELS,
+    CancelReason,
+    CauseCode,
+    Channel,
+    DetectedBy,
+    FixKind,
+    HoldReason,
+    Kind,
+    ParticipantRole,
+    ResolutionCode,
+    State,
+    WorkaroundOutcome,
+)
+from incidents.models.configuration import Category, PriorityMatrix, Service
+from incidents.models.conversation import Comment, Participant
+from incidents.models.incident import Incident, IncidentQuerySet
+
+__all__ = [
+    "OPEN_STATES",
+    "VOICE_CHANNELS",
+    "CancelReason",
+    "Category",
+    "CauseCode",
+    "Channel",
+    "Comment",
+    "DetectedBy",
+    "FixKind",
+    "HoldReason",
+    "Incident",
+    "IncidentQuerySet",
+    "Kind",
+    "Participant",
+    "ParticipantRole",
+    "PriorityMatrix",
+    "ResolutionCode",
+    "Service",
+    "State",
+    "WorkaroundOutcome",
+]

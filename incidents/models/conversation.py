@@ -1,0 +1,65 @@
+"""What is said on an incident, and who follows it without owning it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from audit.models import Tracked, personal, records
+from incidents.models.choices import ParticipantRole
+from incidents.models.incident import Incident
+
+
+class CommentQuerySet(models.QuerySet["Comment"]):
+    def public(self) -> CommentQuerySet:
+        return self.filter(is_public=True)
+
+
+class Comment(models.Model):
+    """One message on an incident, never edited; a public one reaches the requester, an internal one never does."""
+
+    class AuthorKind(models.TextChoices):
+        REQUESTER = "requester", _("requester")
+        AGENT = "agent", _("agent")
+        SYSTEM = "system", _("system")
+
+    incident = models.ForeignKey(Incident, models.PROTECT, related_name="comments", verbose_name=_("incident"))
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("author")
+    )
+    author_label = personal(models.CharField(_("written by"), max_length=300))
+    author_kind = models.CharField(_("author is"), max_length=20, choices=AuthorKind.choices)
+    is_public = models.BooleanField(_("public"), default=False)
+    body = personal(models.TextField(_("text")))
+    channel = models.CharField(_("channel"), max_length=40)
+    created_at = models.DateTimeField(_("written at"))
+
+    objects = CommentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("comment")
+        verbose_name_plural = _("comments")
+        ordering = ["id"]
+        indexes = [models.Index(fields=["incident", "id"], name="incidents_comment_thread")]
+
+    def __str__(self) -> str:
+        return f"{self.author_label}: {self.body[:60]}"
+
+
+class Participant(Tracked):
+    """A person who may see an incident because they watch it or were paged for it."""
+
+    incident = models.ForeignKey(Incident, models.PROTECT, related_name="participants", verbose_name=_("incident"))
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("person"))
+    role = models.CharField(_("role"), max_length=20, choices=ParticipantRole.choices)
+    added_at = models.DateTimeField(_("since"))
+    history = records()
+
+    class Meta:
+        verbose_name = _("participant")
+        verbose_name_plural = _("participants")
+        constraints = [models.UniqueConstraint(fields=["incident", "user", "role"], name="incidents_participant_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.get_role_display()})"

@@ -1,0 +1,297 @@
+"""The incident: its times, its state machine, and what the database refuses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from django_fsm import FSMField, FSMModelMixin, transition
+
+from audit.models import Tracked, personal, records
+from incidents.models.choices import (
+    OPEN_STATES,
+    CancelReason,
+    CauseCode,
+    Channel,
+    DetectedBy,
+    FixKind,
+    HoldReason,
+    Kind,
+    ResolutionCode,
+    State,
+    WorkaroundOutcome,
+)
+from incidents.models.configuration import Category, PriorityMatrix, Service
+from incidents.models.visibility import SEARCHED, IncidentQuerySet
+
+_NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
+_RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
+
+
+def _person(name: Any, **options: Any) -> Any:
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        verbose_name=name, **options,
+    )  # fmt: skip
+
+
+def _moment(name: Any) -> Any:
+    return models.DateTimeField(name, null=True, blank=True)
+
+
+def _sorted_by(model: type[models.Model], name: Any, **options: Any) -> Any:
+    return models.ForeignKey(
+        model, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=name, **options
+    )
+
+
+def _both_or_none(one: str, other: str, name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(**{f"{one}__isnull": True, f"{other}__isnull": True})
+        | Q(**{f"{one}__isnull": False, f"{other}__isnull": False}),
+        name=name,
+    )
+
+
+class Incident(FSMModelMixin, Tracked):
+    """Something that keeps people from working, from the first word to the confirmed end.
+
+    The priority is stored, though derived: the queue sorts by it and the matrix version that judged it stays readable.
+    Unknown times stay null. `resolved_*` describe the running cycle; earlier cycles are in the events.
+    """
+
+    number = models.BigIntegerField(
+        _("number"),
+        unique=True,
+        editable=False,
+        db_default=models.Func(models.Value("incidents_number_seq"), function="nextval"),
+    )
+    title = personal(models.CharField(_("title"), max_length=300))
+    description = personal(models.TextField(_("description"), blank=True))
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices, default=Kind.INCIDENT)
+    channel = models.CharField(_("channel"), max_length=20, choices=Channel.choices, default=Channel.PORTAL)
+    source_label = models.CharField(_("source"), max_length=200, blank=True)
+    external_ref = models.CharField(_("external reference"), max_length=200, blank=True)
+    state = FSMField(_("state"), max_length=20, choices=State.choices, default=_NEW, protected=True, editable=False)
+
+    impact = models.PositiveSmallIntegerField(_("impact"), default=3)
+    urgency = models.PositiveSmallIntegerField(_("urgency"), default=3)
+    matrix = models.ForeignKey(
+        PriorityMatrix, models.PROTECT, related_name="+", db_index=False, editable=False, verbose_name=_("judged by")
+    )
+    is_vip_raised = models.BooleanField(_("urgency raised for a VIP"), default=False, editable=False)
+    priority = models.PositiveSmallIntegerField(_("priority"), editable=False)
+    priority_override = models.PositiveSmallIntegerField(_("overridden priority"), null=True, editable=False)
+    priority_override_reason = models.TextField(_("reason of the override"), blank=True, editable=False)
+    priority_override_until = models.DateTimeField(_("override ends"), null=True, editable=False)
+
+    category = _sorted_by(Category, _("category"))
+    closing_category = _sorted_by(Category, _("closing category"), db_index=False)
+    service = _sorted_by(Service, _("service"))
+    team = models.ForeignKey(
+        "accounts.Team", models.PROTECT, null=True, blank=True, related_name="+", db_index=False, verbose_name=_("team")
+    )
+    assignee = _person(_("assignee"))
+    requester = _person(_("requester"))
+    logged_by = _person(_("logged by"), editable=False)
+    organisation = models.ForeignKey(
+        "accounts.Organisation", models.PROTECT, null=True, blank=True, related_name="+", db_index=False,
+        verbose_name=_("organisation"),
+    )  # fmt: skip
+    recurrence_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="recurrences", editable=False,
+        verbose_name=_("recurrence of"),
+    )  # fmt: skip
+
+    occurred_at = _moment(_("occurred at"))
+    detected_at = _moment(_("detected at"))
+    detected_by = models.CharField(_("detected by"), max_length=20, choices=DetectedBy.choices, blank=True)
+    reported_at = models.DateTimeField(_("reported at"))
+    created_at = models.DateTimeField(_("created at"), editable=False)
+    acknowledged_at = _moment(_("acknowledged at"))
+    acknowledged_by = _person(_("acknowledged by"))
+    first_response_at = _moment(_("first response at"))
+    contained_at = _moment(_("contained at"))
+    resolved_at = _moment(_("resolved at"))
+    resolved_by = _person(_("resolved by"))
+    closed_at = _moment(_("closed at"))
+    closed_by = _person(_("closed by"))
+    cancelled_at = _moment(_("cancelled at"))
+
+    hold_reason = models.CharField(_("on hold for"), max_length=30, choices=HoldReason.choices, blank=True)
+    hold_until = models.DateTimeField(_("wake-up"), null=True, blank=True)
+    held_at = _moment(_("on hold since"))
+    resolution_code = models.CharField(_("resolution code"), max_length=30, choices=ResolutionCode.choices, blank=True)
+    cause_code = models.CharField(_("cause"), max_length=30, choices=CauseCode.choices, blank=True)
+    resolution_notes = personal(models.TextField(_("resolution notes"), blank=True))
+    fix_kind = models.CharField(_("kind of fix"), max_length=20, choices=FixKind.choices, blank=True)
+    workaround_outcome = models.CharField(
+        _("what became of the workaround"), max_length=20, choices=WorkaroundOutcome.choices, blank=True
+    )
+    confirmation = models.CharField(_("how restoration was confirmed"), max_length=300, blank=True)
+    cancel_reason = models.CharField(_("cancelled as"), max_length=30, choices=CancelReason.choices, blank=True)
+    cancel_detail = models.CharField(_("detail of the cancellation"), max_length=500, blank=True)
+    reopen_count = models.PositiveIntegerField(_("times reopened"), default=0, editable=False)
+    reassignment_count = models.PositiveIntegerField(_("changes of team"), default=0, editable=False)
+    close_due_at = _moment(_("closed by the system at"))
+    idle_at = _moment(_("idle reminder at"))
+    is_drill = models.BooleanField(_("drill"), default=False, editable=False)
+    is_imported = models.BooleanField(_("imported"), default=False, editable=False)
+
+    history = records()
+    objects = IncidentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("incident")
+        verbose_name_plural = _("incidents")
+        ordering = ["-number"]
+        indexes = [
+            models.Index(fields=["state", "-number"], name="incidents_by_state"),
+            models.Index(fields=["-number"], condition=Q(state__in=OPEN_STATES), name="incidents_open"),
+            models.Index(fields=["team", "priority"], condition=Q(state__in=OPEN_STATES), name="incidents_open_of_team"),
+            models.Index(fields=["team", "-number"], name="incidents_of_team"),
+            models.Index(fields=["assignee", "-number"], condition=Q(assignee__isnull=False), name="incidents_of_assignee"),
+            models.Index(fields=["requester", "-number"], condition=Q(requester__isnull=False), name="incidents_of_requester"),
+            models.Index(fields=["logged_by", "-number"], condition=Q(logged_by__isnull=False), name="incidents_of_logger"),
+            models.Index(fields=["hold_until"], condition=Q(state=_ON_HOLD), name="incidents_wake_up_due"),
+            models.Index(fields=["close_due_at"], condition=Q(close_due_at__isnull=False), name="incidents_close_due"),
+            models.Index(fields=["idle_at"], condition=Q(idle_at__isnull=False), name="incidents_idle_due"),
+            models.Index(
+                fields=["priority_override_until"], condition=Q(priority_override_until__isnull=False),
+                name="incidents_override_due",
+            ),
+            BrinIndex(fields=["reported_at"], name="incidents_reported", pages_per_range=32),
+            GinIndex(SEARCHED, name="incidents_words"),
+            GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="incidents_title_trigrams"),
+        ]  # fmt: skip
+        constraints = [
+            models.UniqueConstraint(
+                fields=["external_ref"], condition=Q(is_imported=True) & ~Q(external_ref=""), name="incidents_imported_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(impact__gte=1, impact__lte=10, urgency__gte=1, urgency__lte=10), name="incidents_inputs_in_range"
+            ),
+            models.CheckConstraint(condition=Q(priority__gte=1, priority__lte=5), name="incidents_priority_in_range"),
+            models.CheckConstraint(
+                condition=Q(priority_override__isnull=True, priority_override_reason="", priority_override_until__isnull=True)
+                | Q(priority_override__isnull=False, priority_override=F("priority")) & ~Q(priority_override_reason=""),
+                name="incidents_override_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(occurred_at__isnull=True) | Q(detected_at__isnull=True) | Q(occurred_at__lte=F("detected_at")),
+                name="incidents_occurred_before_detected",
+            ),
+            models.CheckConstraint(
+                condition=(Q(detected_at__isnull=True) | Q(detected_at__lte=F("reported_at")))
+                & (Q(occurred_at__isnull=True) | Q(occurred_at__lte=F("reported_at"))),
+                name="incidents_detected_before_reported",
+            ),
+            models.CheckConstraint(condition=Q(reported_at__lte=F("created_at")), name="incidents_reported_before_saved"),
+            _both_or_none("acknowledged_at", "acknowledged_by", "incidents_acknowledged_pair"),
+            models.CheckConstraint(
+                condition=Q(state=_ON_HOLD, hold_until__isnull=False, held_at__isnull=False) & ~Q(hold_reason="")
+                | ~Q(state=_ON_HOLD) & Q(hold_reason="", hold_until__isnull=True, held_at__isnull=True),
+                name="incidents_hold_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[_RESOLVED, _CLOSED], resolved_at__isnull=False) & ~Q(resolution_code="")
+                | ~Q(state__in=[_RESOLVED, _CLOSED])
+                & Q(resolved_at__isnull=True, resolved_by__isnull=True, resolution_code="", close_due_at__isnull=True),
+                name="incidents_resolution_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=_CLOSED, closed_at__isnull=False, closed_at__gte=F("resolved_at"), close_due_at__isnull=True)
+                | ~Q(state=_CLOSED) & Q(closed_at__isnull=True, closed_by__isnull=True, confirmation=""),
+                name="incidents_closing_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=_CANCELLED, cancelled_at__isnull=False) & ~Q(cancel_reason="")
+                | ~Q(state=_CANCELLED) & Q(cancelled_at__isnull=True, cancel_reason="", cancel_detail=""),
+                name="incidents_cancel_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(idle_at__isnull=True) | Q(state__in=[_NEW, _ASSIGNED, _IN_PROGRESS]), name="incidents_idle_while_open"
+            ),
+            models.CheckConstraint(condition=~Q(recurrence_of=F("id")), name="incidents_recur_of_another"),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        return f"INC-{self.number:06d}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    @transition("state", source=[_NEW, _ASSIGNED], target=_ASSIGNED)
+    @transition("state", source=_IN_PROGRESS, target=_IN_PROGRESS)
+    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
+    def assign(self, team_id: int | None, assignee_id: int | None) -> None:
+        self.reassignment_count += team_id != self.team_id
+        self.team_id, self.assignee_id = team_id, assignee_id
+
+    @transition("state", source=[_NEW, _ASSIGNED], target=_IN_PROGRESS)
+    def start(self) -> None:
+        """Work begins; who starts is not said here, because an import may not know."""
+
+    @transition("state", source=[_NEW, _ASSIGNED, _IN_PROGRESS], target=_IN_PROGRESS)
+    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
+    def acknowledge(self, user_id: int, at: datetime) -> None:
+        self.acknowledged_at, self.acknowledged_by_id = at, user_id
+        if self.assignee_id is None:
+            self.assignee_id = user_id
+
+    @transition("state", source=[_NEW, _ASSIGNED, _IN_PROGRESS], target=_ON_HOLD)
+    def put_on_hold(self, reason: str, until: datetime, at: datetime) -> None:
+        self.hold_reason, self.hold_until, self.held_at = reason, until, at
+        self.idle_at = None
+
+    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
+    def change_hold(self, reason: str, until: datetime) -> None:
+        self.hold_reason, self.hold_until = reason, until
+
+    @transition("state", source=_ON_HOLD, target=_IN_PROGRESS)
+    def resume(self) -> None:
+        self._end_hold()
+
+    @transition("state", source=list(OPEN_STATES), target=_RESOLVED)
+    def resolve(self, at: datetime, user_id: int | None) -> None:
+        self._end_hold()
+        self.resolved_at, self.resolved_by_id, self.idle_at = at, user_id, None
+        if self.assignee_id is None:
+            self.assignee_id = user_id
+
+    @transition("state", source=_RESOLVED, target=_IN_PROGRESS)
+    def reopen(self) -> None:
+        self._forget_resolution()
+
+    @transition("state", source=_CLOSED, target=_IN_PROGRESS, conditions=[lambda self: self.is_imported])
+    def reopen_by_import(self) -> None:
+        self._forget_resolution()
+        self.closed_at, self.closed_by_id, self.confirmation = None, None, ""
+
+    @transition("state", source=_RESOLVED, target=_CLOSED)
+    def close(self, at: datetime, user_id: int | None) -> None:
+        self.closed_at, self.closed_by_id, self.close_due_at = at, user_id, None
+
+    @transition("state", source=list(OPEN_STATES), target=_CANCELLED)
+    def cancel(self, reason: str, detail: str, at: datetime) -> None:
+        self._end_hold()
+        self.cancel_reason, self.cancel_detail, self.cancelled_at, self.idle_at = reason, detail, at, None
+
+    def _end_hold(self) -> None:
+        self.hold_reason, self.hold_until, self.held_at = "", None, None
+
+    def _forget_resolution(self) -> None:
+        self.reopen_count += 1
+        self.resolved_at, self.resolved_by_id, self.close_due_at = None, None, None
+        self.resolution_code = self.cause_code = self.resolution_notes = self.fix_kind = self.workaround_outcome = ""
+        self.closing_category_id = None
