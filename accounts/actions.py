@@ -14,7 +14,7 @@ from django.db import connection, models
 
 from accounts import permissions
 from accounts.events import AccountEvent
-from accounts.models import ApiKey, Membership, RoleGrant, Team, User, hash_of_secret
+from accounts.models import ApiKey, Membership, Organisation, RoleGrant, Site, Team, User, hash_of_secret
 from accounts.roles import STAFF, Role
 from audit.actions import (
     ActionRefused,
@@ -91,18 +91,18 @@ def create_user(
     phone: str = "",
     time_zone: str = "UTC",
     locale: str = "en",
-    **more: Any,
+    is_vip: bool = False,
+    organisation: Organisation | None = None,
+    site: Site | None = None,
 ) -> User:
     """Makes an account with roles; without a password nobody can sign in to it yet.
 
-    `more` holds is_vip, organisation and site. Refused without the right and for an address in use.
-    Records `user.created`.
+    Refused without the right and for an address in use. Records `user.created`.
     """
     wanted = sorted(set(map(str, roles)))
     _need(permissions.can_create_user(by, wanted), by, f"create people with the roles {', '.join(wanted) or 'none'}")
-    if unknown := set(more) - {"is_vip", "organisation", "site"}:
-        raise Invalid(f"a person has no field {min(unknown)}", field=min(unknown), remedy="leave it out")
-    user = User(email=email, name=name, phone=phone, time_zone=time_zone, locale=locale, **more)
+    user = User(email=email, name=name, phone=phone, time_zone=time_zone, locale=locale)
+    user.is_vip, user.organisation, user.site = is_vip, organisation, site
     user.is_staff = not STAFF.isdisjoint(wanted)
     if User.objects.filter(email=email).exists():
         raise AddressTaken(f"{email} has an account already", field="email", remedy="find it by its address")

@@ -304,11 +304,14 @@ def change_config(
 
 
 @action
-def remove_config(*, row: Tracked, by: Actor, at: datetime, reason: str = "") -> None:
-    """Removes a piece of configuration, leaving its history; refused without the role or while something needs it."""
+def remove_config(
+    *, row: Tracked, by: Actor, at: datetime, expected_version: int | None = None, reason: str = ""
+) -> None:
+    """Removes a piece of configuration, leaving its history; refused without the role, stale, or while it is needed."""
     model = type(row)
     _may_configure(by, model)
     fresh = model._base_manager.select_for_update().get(pk=row.pk)
+    assert_fresh(fresh, expected_version)
     record(AuditEvent.CONFIG_REMOVED, fresh, by, at, reason=reason, model=model._meta.label_lower, label=str(fresh))
     try:
         fresh.delete()

@@ -19,6 +19,7 @@ from django.http import HttpRequest
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -136,6 +137,13 @@ class StrictJSONParser(BaseParser):
         request = (parser_context or {}).get("request")
         declared = request.META.get("CONTENT_LENGTH") if request is not None else None
         return parse_json(read_limited(stream, int(declared) if str(declared or "").isdigit() else None))
+
+
+class HasActor(BasePermission):
+    """Somebody has to act; what they may do is for the actions to say."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.auth is not None
 
 
 def address_of(request: HttpRequest | Request) -> str:

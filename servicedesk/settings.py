@@ -269,13 +269,40 @@ SIMPLE_HISTORY_REVERT_DISABLED = True
 SIMPLE_HISTORY_DATE_INDEX = "Composite"
 
 # --- REST API -----------------------------------------------------------------------------------------------------------
-REST_FRAMEWORK: dict[str, Any] = {}
+# Finds the actor of a signed-in person: audit is below accounts and knows it only by this name.
+AUDIT_ACTOR_FOR = "accounts.queries.actor_for"
+# Half of these defaults are read while the REST framework's views are being imported: they stand in modules without views.
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiKeyAuthentication",
+        "accounts.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["audit.defaults.HasActor"],
+    "DEFAULT_PARSER_CLASSES": ["audit.defaults.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["audit.defaults.PrincipalThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "key": _number("SERVICEDESK_RATE_KEY", 60_000, "API requests a minute of one key; 0: no limit."),
+        "person": _number("SERVICEDESK_RATE_PERSON", 6_000, "API requests a minute of one signed-in person; 0: no limit."),
+        "stranger": _number("SERVICEDESK_RATE_STRANGER", 300, "API requests a minute of one address without a key; 0: no limit."),
+    },
+    "DEFAULT_SCHEMA_CLASS": "audit.rest.schema.Schema",
+    "EXCEPTION_HANDLER": "audit.rest.problems.handle",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Service desk",
     "DESCRIPTION": "Incidents with SLA clocks, on-call paging, alerts and post-mortems.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATION_PARAMETERS": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

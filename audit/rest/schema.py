@@ -1,0 +1,54 @@
+"""What the OpenAPI document says of every operation of ours: headers, problems, search and order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from audit.rest.problems import MEDIA_TYPE
+from audit.rest.serializers import Problem
+
+
+def _header(name: str, meaning: str) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=meaning)
+
+
+IDEMPOTENCY = _header("Idempotency-Key", "The same key and body give the same answer for 24 hours.")
+IF_MATCH = _header("If-Match", "The ETag of the version that the change was made on; refused with 412 when it is old.")
+IF_NONE_MATCH = _header("If-None-Match", "The ETag that you have; 304 when it still holds.")
+
+
+class Schema(AutoSchema):
+    """The stock schema with our headers and one problem answer for every refusal."""
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        own = list(super().get_override_parameters())
+        if not getattr(self.view, "speaks_versions", False):
+            return own
+        detail = getattr(self.view, "detail", False)
+        if self.method == "POST":
+            own.append(IDEMPOTENCY)
+        if detail and self.method in {"POST", "PATCH", "DELETE"}:
+            own.append(IF_MATCH)
+        if self.view.action == "retrieve":
+            own.append(IF_NONE_MATCH)
+        if self.view.action == "list":
+            own += self._list_parameters()
+        return own
+
+    def _list_parameters(self) -> list[OpenApiParameter]:
+        found = []
+        if self.view.can_search:
+            found.append(OpenApiParameter("search", str, description="Words to look for."))
+        if self.view.orderings:
+            found.append(OpenApiParameter("order", str, enum=sorted(self.view.orderings), description="The order."))
+        return found
+
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        if direction == "response":
+            bodies["default"] = self._get_response_for_code(Problem, "default", [MEDIA_TYPE], direction)
+            bodies["default"]["description"] = "A refusal: what, why, and the way out."
+        return bodies

@@ -1,0 +1,126 @@
+"""Serializers that refuse what they don't know: an unknown or read-only field is an error, never dropped."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+#: Instants outside these years overflow somewhere between zone, driver and page.
+EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+LATEST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
+
+
+class InstantField(serializers.DateTimeField):
+    """An instant with its offset; one without is refused, because nobody can know which it means."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "naive": _("Give the offset from UTC, like 2026-03-02T09:00:00Z."),
+        "range": _("Give a time between the years 1970 and 9000."),
+    }
+
+    def enforce_timezone(self, value: dt.datetime) -> dt.datetime:
+        if value.tzinfo is None:
+            self.fail("naive")
+        return value
+
+    def to_internal_value(self, value: Any) -> dt.datetime:
+        instant: dt.datetime = super().to_internal_value(value)
+        try:
+            known = instant.astimezone(dt.UTC)
+        except OverflowError:
+            self.fail("range")
+        if not EARLIEST <= known <= LATEST:
+            self.fail("range")
+        return known
+
+
+class _Strict:
+    """Names every field of the body that can't be taken, all at once."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            fields: Mapping[str, serializers.Field[Any, Any, Any, Any]] = self.fields  # type: ignore[attr-defined]
+            errors = {
+                str(name): [_refused(str(name), fields)]
+                for name in data
+                if name not in fields or fields[name].read_only
+            }
+            if errors:
+                raise serializers.ValidationError(errors)
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+def _refused(name: str, fields: Mapping[str, Any]) -> ErrorDetail:
+    if name in fields:
+        return ErrorDetail("This field is read-only.", code="read_only_field")
+    writable = [one for one, field in fields.items() if not field.read_only]
+    close = difflib.get_close_matches(name[:80], writable, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return ErrorDetail(f"There is no such field.{hint}", code="unknown_field")
+
+
+class StrictSerializer(_Strict, serializers.Serializer[Any]):
+    """The input of a verb, or what is shown of something."""
+
+
+class StrictModelSerializer(_Strict, serializers.ModelSerializer[Any]):
+    """What a model shows and takes. It never saves: the viewset hands its values to an action."""
+
+    serializer_field_mapping: ClassVar[dict[Any, Any]] = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.DateTimeField: InstantField,
+    }
+
+    def save(self, **kwargs: Any) -> Any:
+        raise TypeError("a serializer parses; an action saves")
+
+
+class EmptyInput(StrictSerializer):
+    """A verb without input: an empty body or {}."""
+
+
+class ErrorEntry(serializers.Serializer[Any]):
+    """One cause of a refusal."""
+
+    field = serializers.CharField(help_text="The field, as a path; empty when it is the whole.", allow_blank=True)
+    cause = serializers.CharField()
+    remedy = serializers.CharField(allow_blank=True)
+
+
+class Problem(serializers.Serializer[Any]):
+    """A refusal (RFC 9457)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    errors = ErrorEntry(many=True)  # type: ignore[assignment]
+    request_id = serializers.CharField()
+
+
+class HistoryActor(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    id = serializers.CharField()
+    label = serializers.CharField()
+    on_behalf_of = serializers.CharField()
+
+
+class HistoryEntry(serializers.Serializer[Any]):
+    """One change: who, when, where, why, and each field old and new."""
+
+    version = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    change = serializers.ChoiceField(choices=["created", "changed", "removed"])
+    actor = HistoryActor()
+    channel = serializers.CharField()
+    request_id = serializers.CharField()
+    reason = serializers.CharField()
+    changes = serializers.DictField(child=serializers.ListField())
