@@ -1,0 +1,208 @@
+"""Fires what is due: thresholds once per clock and cycle, breaches as facts, and what the policy says to do then."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import Membership, Team, User
+from audit.actions import action, record_all
+from audit.actor import SYSTEM, Actor
+from audit.failpoints import failpoint
+from incidents import actions as incidents
+from incidents.models import Incident
+from notify import actions as notify
+from sla import queries
+from sla.actions.clocks import breach_data, policy_id_of
+from sla.events import ClockEvent
+from sla.fold import Moment, moments
+from sla.models import Clock
+
+# One statement: the uniqueness of a threshold and of a breach decides what is news, whoever else sweeps.
+_FIRE = """
+with given as (
+    select * from jsonb_to_recordset(%(clocks)s::jsonb) as x(
+        id bigint, fired_percent int, next_threshold int, next_threshold_at timestamptz,
+        breached_at timestamptz, breach_cause text)),
+moved as (
+    update sla_clock c set (fired_percent, next_threshold, next_threshold_at, breached_at, breach_cause) =
+        (g.fired_percent, g.next_threshold, g.next_threshold_at, g.breached_at, g.breach_cause)
+    from given g where c.id = g.id returning c.*),
+fired as (
+    insert into sla_thresholdfired (clock_id, cycle, percent, reached_at, fired_at)
+    select x.clock, x.cycle, x.percent, x.reached_at, %(at)s
+    from jsonb_to_recordset(%(fired)s::jsonb) as x(clock bigint, cycle int, percent int, reached_at timestamptz)
+    on conflict (clock_id, cycle, percent) do nothing returning clock_id, percent),
+breached as (
+    insert into sla_breach (clock_id, incident_id, target, cycle, at, cause, decided_at)
+    select id, incident_id, target, cycle, breached_at, breach_cause, %(at)s from moved where breached_at is not null
+    on conflict (clock_id) do nothing returning clock_id, incident_id, target),
+queue as (
+    update sla_queueentry q set is_breached = true from breached b
+    where q.incident_id = b.incident_id and b.target <> 'own' and not q.is_breached)
+select clock_id, percent from fired union all select clock_id, null from breached
+"""
+
+
+@dataclasses.dataclass(slots=True)
+class _Due:
+    """A clock under its incident's lock, with what fires now."""
+
+    clock: Clock
+    incident: Incident
+    passed: list[Moment]
+
+
+@action
+def fire_due(*, incident_ids: Sequence[int], by: Actor, at: datetime) -> int:
+    """Fires the thresholds and breaches due at `at` of these incidents; returns how many clocks were due.
+
+    Locks the incidents in id order and passes over those that are locked elsewhere; what is due is read again under
+    the lock. Records `clock.threshold_reached` and `clock.breached`.
+    """
+    locked = {
+        one.pk: one
+        for one in Incident.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(pk__in=incident_ids)
+        .order_by("pk")
+    }
+    failpoint("sla.sweep.locked")
+    clocks = Clock.objects.filter(incident_id__in=list(locked)).due(at).order_by("incident_id", "id")
+    due = [_advance(clock, locked[clock.incident_id], at) for clock in clocks]
+    if not due:
+        return 0
+    news = _save(due, at)
+    failpoint("sla.sweep.saved")
+    told: list[tuple[str, Any, Any, dict[str, Any]]] = []
+    for one in due:
+        told += [(kind, one.clock, one.incident, data) for kind, data in _events(one, news)]
+    record_all(told, by=by, at=at)
+    failpoint("sla.sweep.told")
+    return len(due)
+
+
+def _advance(clock: Clock, incident: Incident, at: datetime) -> _Due:
+    """Moves a due clock on: what it passed, and when it is looked at next."""
+    clock.incident = incident
+    terms = queries.terms_of_clock(clock)
+    assert clock.counted_at is not None
+    assert clock.due_at is not None
+    ahead = moments(
+        terms=terms, budget_s=clock.budget_s, elapsed_s=clock.elapsed_s, counted_at=clock.counted_at,
+        due_at=clock.due_at, fired_percent=clock.fired_percent, is_breached=clock.breached_at is not None, until=at,
+    )  # fmt: skip
+    passed = [one for one in ahead if one.at <= at]
+    following = ahead[len(passed)] if len(ahead) > len(passed) else None
+    for one in passed:
+        if one.is_breach:
+            clock.breached_at, clock.breach_cause = clock.due_at, "time"
+        else:
+            clock.fired_percent = max(clock.fired_percent, one.percent)
+    clock.next_threshold = following.percent if following else None
+    clock.next_threshold_at = following.at if following else None
+    return _Due(clock, incident, passed)
+
+
+def _save(due: Sequence[_Due], at: datetime) -> set[tuple[int, int | None]]:
+    """Writes all of it; the (clock, percent) that are news, percent None for a breach."""
+    names = ("id", "fired_percent", "next_threshold", "next_threshold_at", "breached_at", "breach_cause")
+    clocks = [{name: _plain(getattr(one.clock, name)) for name in names} for one in due]
+    fired = [
+        {"clock": one.clock.pk, "cycle": one.clock.cycle, "percent": passed.percent, "reached_at": _plain(passed.at)}
+        for one in due
+        for passed in one.passed
+        if not passed.is_breach
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRE, {"clocks": json.dumps(clocks), "fired": json.dumps(fired), "at": at})
+        return set(cursor.fetchall())
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _events(due: _Due, news: set[tuple[int, int | None]]) -> list[tuple[str, dict[str, Any]]]:
+    clock, found = due.clock, []
+    for one in due.passed:
+        if (clock.pk, None if one.is_breach else one.percent) not in news:
+            continue
+        if one.is_breach:
+            found.append((str(ClockEvent.BREACHED), breach_data(clock)))
+        else:
+            data = {
+                "clock": clock.pk, "target": str(clock.target), "cycle": clock.cycle, "percent": one.percent,
+                "due_at": _plain(clock.due_at), "policy_id": policy_id_of(clock),
+            }  # fmt: skip
+            found.append((str(ClockEvent.THRESHOLD_REACHED), data))
+    return found
+
+
+@action
+def apply_threshold(*, clock: Clock, incident: Incident, percent: int, by: Actor, at: datetime) -> None:
+    """Does what the policy says at a threshold; nothing where it says nothing. Records through the actions it calls."""
+    if clock.policy_version_id is None:
+        return
+    _, policy = queries.policy_of(clock.policy_version_id)
+    title = f"{percent} % of the time to {clock.target} is used"
+    for number, act in enumerate(policy.actions_at(clock.target, percent)):
+        _do(act, clock, incident, title=title, key=f"{percent}:{number}", at=at)
+
+
+@action
+def apply_breach(*, clock: Clock, incident: Incident, by: Actor, at: datetime) -> None:
+    """Escalates a breach as the policy says; without a policy the team's lead is told that nobody took the incident."""
+    acts: list[dict[str, Any]] = [{"do": "notify", "to": ["team_lead"]}]
+    if clock.policy_version_id is not None:
+        acts = queries.policy_of(clock.policy_version_id)[1].on_breach
+    for number, act in enumerate(acts):
+        _do(act, clock, incident, title=f"The time to {clock.target} is over", key=f"breach:{number}", at=at)
+
+
+def _do(act: dict[str, Any], clock: Clock, incident: Incident, *, title: str, key: str, at: datetime) -> None:
+    """One action of the policy, done by the system whoever's change made the clock reach it."""
+    match act["do"]:
+        case "notify":
+            for user in _recipients(incident, act["to"]):
+                notify.enqueue_mail_to_user(
+                    user=user,
+                    subject=f"{incident.reference}: {title}",
+                    body=_text(clock, incident, title),
+                    dedup_key=f"clock:{clock.pk}:{clock.cycle}:{key}:{user.pk}",
+                    topic=f"incident:{incident.pk}",
+                    about=incident,
+                    by=SYSTEM,
+                    at=at,
+                )
+        case "raise_priority":
+            to = int(act.get("to", max(1, incident.priority - 1)))
+            if incident.is_open and to < incident.priority:
+                incidents.raise_priority_by_system(incident=incident, priority=to, reason=title, by=SYSTEM, at=at)
+        case "reassign":
+            team = Team.objects.get(pk=act["team"])
+            if incident.is_open and incident.team_id != team.pk:
+                incidents.assign(incident=incident, team=team, reason=title, cause="sla", by=SYSTEM, at=at)
+
+
+def _recipients(incident: Incident, to: Sequence[str]) -> list[User]:
+    """Active people, each once; where nobody is assigned, "assignee" means the team's leads."""
+    leads = "team_lead" in to or ("assignee" in to and incident.assignee_id is None)
+    found: dict[int, User] = {}
+    if "assignee" in to and incident.assignee_id is not None:
+        assignee = User.objects.filter(pk=incident.assignee_id, is_active=True).first()
+        found |= {assignee.pk: assignee} if assignee else {}
+    if incident.team_id is not None and (leads or "team" in to):
+        members = Membership.objects.filter(team_id=incident.team_id, user__is_active=True)
+        members = members if "team" in to else members.filter(is_lead=True)
+        found |= {one.user_id: one.user for one in members.select_related("user").order_by("user_id")}
+    return list(found.values())
+
+
+def _text(clock: Clock, incident: Incident, title: str) -> str:
+    due = f"Due at {clock.due_at:%Y-%m-%d %H:%M:%S} UTC." if clock.due_at else "It waits at present."
+    return f"{title}: {incident.reference} {incident.title}\nPriority P{incident.priority}. {due}\n"

@@ -1,0 +1,108 @@
+"""Reads recorded events as facts about clocks: which event starts, pauses, stops or moves what."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sla.fold import Fact, Kind, Terms
+
+OPENED = "incident.opened"
+STARTED = "clock.started"
+TERMS_CHANGED = "clock.terms_changed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Happened:
+    """What the fold needs of a recorded event."""
+
+    kind: str
+    at: datetime
+    data: Mapping[str, Any]
+    by_person: bool = False
+
+
+def _opened(event: Happened) -> Iterator[Kind]:
+    # A contact by voice is acknowledgement and first response in one: somebody answered.
+    if event.data.get("is_first_contact"):
+        yield Kind.ACKNOWLEDGED
+        yield Kind.RESPONDED
+
+
+def _owner(event: Happened) -> Iterator[Kind]:
+    yield Kind.OWNED if event.data.get("assignee") else Kind.DISOWNED
+
+
+def _acknowledged(event: Happened) -> Iterator[Kind]:
+    yield Kind.ACKNOWLEDGED
+    if event.data.get("is_first_response"):
+        yield Kind.RESPONDED
+    if event.data.get("assignee"):
+        yield Kind.OWNED
+
+
+def _commented(event: Happened) -> Iterator[Kind]:
+    if event.data.get("is_first_response"):
+        yield Kind.RESPONDED
+
+
+def _resolved(event: Happened) -> Iterator[Kind]:
+    # Who resolves what nobody owns becomes its owner.
+    if event.data.get("assignee", event.by_person):
+        yield Kind.OWNED
+    yield Kind.RESOLVED
+
+
+_READERS: dict[str, Callable[[Happened], Iterable[Kind]]] = {
+    "incident.assigned": _owner,
+    "incident.claimed": lambda event: (Kind.OWNED,),
+    "incident.started": lambda event: (Kind.OWNED,) if event.data.get("assignee") else (),
+    "incident.acknowledged": _acknowledged,
+    "incident.commented": _commented,
+    "incident.resumed": lambda event: (Kind.RELEASED,),
+    "incident.resolved": _resolved,
+    "incident.reopened": lambda event: (Kind.REOPENED,),
+    "incident.closed": lambda event: (Kind.CLOSED,),
+    "incident.cancelled": lambda event: (Kind.CANCELLED,),
+}
+_HOLDS = {"incident.put_on_hold": "hold_reason", "incident.hold_changed": "new"}
+
+#: The kinds of events that a clock depends on.
+RELEVANT = (OPENED, *_READERS, *_HOLDS, STARTED, TERMS_CHANGED)
+
+
+def read(
+    events: Iterable[Happened], start: datetime, terms_of: Callable[[Mapping[str, Any]], Mapping[str, Terms]]
+) -> list[Fact]:
+    """The facts of an incident's events, in the order in which they were recorded.
+
+    What held from the start (the owner, then the first terms, then the contact) stands first and carries that time:
+    a policy chosen while the incident is opened applies from its report.
+    """
+    history = list(events)
+    opening = next((one for one in history if one.kind == OPENED), None)
+    agreed = next((one for one in history if one.kind == STARTED), None)
+    facts: list[Fact] = []
+    if opening and opening.data.get("assignee"):
+        facts.append(Fact(start, Kind.OWNED))
+    if agreed:
+        facts.append(Fact(start, Kind.TERMS, terms=terms_of(agreed.data)))
+    if opening:
+        facts += [Fact(start, kind) for kind in _opened(opening)]
+        facts += [Fact(opening.at, Kind.RESOLVED)] * (opening.data.get("state") == "resolved")
+    for event in history:
+        if event is not opening and event is not agreed:
+            facts += _read_one(event, terms_of)
+    return facts
+
+
+def _read_one(event: Happened, terms_of: Callable[[Mapping[str, Any]], Mapping[str, Terms]]) -> list[Fact]:
+    data = event.data
+    if event.kind in (STARTED, TERMS_CHANGED):
+        mode, cause = data.get("mode", "carry"), data.get("cause", "policy change")
+        return [Fact(event.at, Kind.TERMS, terms=terms_of(data), mode=mode, cause=cause)]
+    if event.kind in _HOLDS:
+        return [Fact(event.at, Kind.HELD, reason=str(data.get(_HOLDS[event.kind], "")))]
+    return [Fact(event.at, kind) for kind in _READERS[event.kind](event)]

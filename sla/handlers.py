@@ -1,0 +1,67 @@
+"""What the sla app does when something happens to an incident, or when a calendar or policy is saved.
+
+Imported incidents are passed over: the import calls `judge_imported` once, at the end of each.
+"""
+
+from __future__ import annotations
+
+from audit.subscriptions import Recorded, subscribe
+from sla import actions
+from sla.models import Calendar, SlaPolicy
+
+
+@subscribe("incident.opened", required=True)
+def start_clocks(told: Recorded) -> None:
+    if not told.subject.is_imported:
+        actions.start_clocks(incident=told.subject, by=told.by, at=told.at, opened=told.data, reason=told.reason)
+
+
+@subscribe(
+    "incident.assigned",
+    "incident.claimed",
+    "incident.started",
+    "incident.acknowledged",
+    "incident.put_on_hold",
+    "incident.hold_changed",
+    "incident.resumed",
+    "incident.resolved",
+    "incident.reopened",
+    "incident.closed",
+    "incident.cancelled",
+    "incident.priority_changed",
+    "incident.recategorised",
+    "incident.details_changed",
+)
+def retime(told: Recorded) -> None:
+    if not told.subject.is_imported:
+        actions.retime(incident=told.subject, by=told.by, at=told.at, reason=told.reason)
+
+
+@subscribe("incident.commented")
+def retime_on_first_response(told: Recorded) -> None:
+    if told.data.get("is_first_response") and not told.about.is_imported:
+        actions.retime(incident=told.about, by=told.by, at=told.at, reason=told.reason)
+
+
+@subscribe("incident.resolved")
+def plan_closing(told: Recorded) -> None:
+    if not told.subject.is_imported:
+        actions.plan_closing(incident=told.subject, by=told.by, at=told.at, reason=told.reason)
+
+
+@subscribe("clock.threshold_reached")
+def apply_threshold(told: Recorded) -> None:
+    actions.apply_threshold(
+        clock=told.subject, incident=told.about, percent=told.data["percent"], by=told.by, at=told.at
+    )
+
+
+@subscribe("clock.breached")
+def apply_breach(told: Recorded) -> None:
+    actions.apply_breach(clock=told.subject, incident=told.about, by=told.by, at=told.at)
+
+
+@subscribe("config.created", "config.changed", required=True)
+def freeze(told: Recorded) -> None:
+    if isinstance(told.subject, (Calendar, SlaPolicy)):
+        actions.freeze(row=told.subject, by=told.by, at=told.at, reason=told.reason)
