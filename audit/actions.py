@@ -65,7 +65,8 @@ _RELOAD = "load it again, look at what changed, and repeat the change"
 def action(func: Callable[P, R]) -> Callable[P, R]:
     """Makes a function an action: keyword-only with `by=` and `at=`, atomic, its writes attributed to `by`."""
     parameters = inspect.signature(func).parameters
-    if any(one.kind is not inspect.Parameter.KEYWORD_ONLY for one in parameters.values()):
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    if any(one.kind not in named for one in parameters.values()):
         raise TypeError(f"{func.__qualname__}: an action takes keyword-only arguments")
     if not {"by", "at"} <= set(parameters):
         raise TypeError(f"{func.__qualname__}: an action takes by= and at=")
