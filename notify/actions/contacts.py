@@ -44,17 +44,21 @@ def _allow(by: Actor, user_id: int) -> None:
         )
 
 
+#: Channels whose address is a mail address; the others post to a URL.
+_ADDRESSED = (Channel.MAIL, Channel.TEST)
+
+
 def _checked(contact: Contact) -> None:
     """Full validation, and an address that fits the channel."""
     try:
         contact.full_clean()
-        if contact.channel == Channel.MAIL:
+        if contact.channel in _ADDRESSED:
             validate_email(contact.address)
     except ValidationError as error:
         detail = "; ".join(error.messages)
         field = next(iter(error.message_dict)) if hasattr(error, "error_dict") else "address"
         raise Invalid(detail, field="" if field == "__all__" else field) from error
-    if contact.channel != Channel.MAIL:
+    if contact.channel not in _ADDRESSED:
         _check_url(contact.address)
 
 

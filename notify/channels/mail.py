@@ -18,7 +18,7 @@ def send(message: Message) -> Outcome:
     except (OSError, smtplib.SMTPException) as error:
         return _refused(error, "no connection to the mail server")
     try:
-        connection.send_messages([_mail(message, connection)])
+        connection.send_messages([compose(message, connection)])
     except (smtplib.SMTPServerDisconnected, TimeoutError, ConnectionError) as error:
         return Outcome(Result.UNCERTAIN, f"the mail server went away: {type(error).__name__}")
     except BadHeaderError:
@@ -30,7 +30,8 @@ def send(message: Message) -> Outcome:
     return Outcome(Result.OK, provider_ref=message.headers.get("Message-ID", ""))
 
 
-def _mail(message: Message, connection: object) -> EmailMultiAlternatives:
+def compose(message: Message, connection: object) -> EmailMultiAlternatives:
+    """The message as a mail, with the headers that keep other robots from answering it."""
     headers = {**message.headers, "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
     mail = EmailMultiAlternatives(
         subject=message.subject,

@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('version', models.BigIntegerField(default=1, editable=False)),
-                ('channel', models.CharField(choices=[('mail', 'mail'), ('webhook', 'webhook'), ('ntfy', 'ntfy')], max_length=20, verbose_name='channel')),
+                ('channel', models.CharField(choices=[('mail', 'mail'), ('webhook', 'webhook'), ('ntfy', 'ntfy'), ('test', 'test channel')], max_length=20, verbose_name='channel')),
                 ('address', models.CharField(help_text='mail address or URL to post to', max_length=500, verbose_name='address')),
                 ('label', models.CharField(blank=True, max_length=80, verbose_name='label')),
                 ('urgency', models.CharField(choices=[('any', 'any urgency'), ('high', 'high urgency only'), ('low', 'low urgency only')], default='any', max_length=10, verbose_name='used for')),
@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                 ('commitments', models.JSONField()),
                 ('prev_hash', models.BinaryField(null=True)),
                 ('row_hash', models.BinaryField()),
-                ('channel', models.CharField(choices=[('mail', 'mail'), ('webhook', 'webhook'), ('ntfy', 'ntfy')], max_length=20, verbose_name='channel')),
+                ('channel', models.CharField(choices=[('mail', 'mail'), ('webhook', 'webhook'), ('ntfy', 'ntfy'), ('test', 'test channel')], max_length=20, verbose_name='channel')),
                 ('address', models.CharField(help_text='mail address or URL to post to', max_length=500, verbose_name='address')),
                 ('label', models.CharField(blank=True, max_length=80, verbose_name='label')),
                 ('urgency', models.CharField(choices=[('any', 'any urgency'), ('high', 'high urgency only'), ('low', 'low urgency only')], default='any', max_length=10, verbose_name='used for')),
@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
             name='Message',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('mail', 'mail'), ('webhook', 'webhook'), ('ntfy', 'ntfy')], max_length=20, verbose_name='channel')),
+                ('channel', models.CharField(choices=[('mail', 'mail'), ('webhook', 'webhook'), ('ntfy', 'ntfy'), ('test', 'test channel')], max_length=20, verbose_name='channel')),
                 ('address', models.CharField(max_length=500, verbose_name='address')),
                 ('subject', models.TextField(verbose_name='subject')),
                 ('body', models.TextField(verbose_name='body')),
