@@ -32,7 +32,7 @@ def ensure_postgres(base: Path = BASE_DIR, environ: Mapping[str, str] | None = N
     if given:
         yield given
         return
-    _refuse_windows()
+    refuse_windows()
     # Imported late: the modules of the servers need a POSIX system, the settings do not.
     from . import postgres
 
@@ -52,7 +52,7 @@ def ensure_broker(base: Path = BASE_DIR, environ: Mapping[str, str] | None = Non
     if given:
         yield given
         return
-    _refuse_windows()
+    refuse_windows()
     from . import broker
 
     places = locations(base, environ)
@@ -78,6 +78,7 @@ def servers(
         yield database, broker
 
 
-def _refuse_windows() -> None:
+def refuse_windows() -> None:
+    """Say so before a module that only POSIX has is missed."""
     if sys.platform == "win32":
         raise ServerError("Windows itself can't run the trial's servers: use WSL, or set DATABASE_URL.")

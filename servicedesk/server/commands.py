@@ -12,7 +12,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from . import BASE_DIR, ensure_broker, ensure_postgres, locations
+from . import BASE_DIR, ensure_broker, ensure_postgres, locations, refuse_windows
 from .locations import cluster_of
 
 WITHOUT_DATABASE: Final = frozenset(
@@ -71,6 +71,8 @@ def _own_needs(command: str) -> str:
 def prepared(argv: Sequence[str]) -> Iterator[None]:
     """Hold the servers that a command line needs; migrate an empty database before a command of ours."""
     describe_trial(argv, os.environ)
+    if argv[1:2] == ["up"] or not os.environ.get("DATABASE_URL"):
+        refuse_windows()
     wanted = needs(argv)
     with ExitStack() as held:
         if wanted != "nothing":

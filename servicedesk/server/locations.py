@@ -100,7 +100,8 @@ def cluster_of(environ: Mapping[str, str]) -> Cluster:
 def locations(base: Path = BASE_DIR, environ: Mapping[str, str] | None = None, *, uid: int | None = None) -> Locations:
     """Work out the folders of the clone at `base`."""
     environ = os.environ if environ is None else environ
-    uid = os.getuid() if uid is None else uid
+    if uid is None:
+        uid = os.getuid() if hasattr(os, "getuid") else 1  # Windows may read the settings too.
     base = base.resolve()
     fingerprint = hashlib.sha256(os.fsencode(base)).hexdigest()[:12]
     cluster = cluster_of(environ)
@@ -112,5 +113,5 @@ def locations(base: Path = BASE_DIR, environ: Mapping[str, str] | None = None, *
     # A space or accent would have to be quoted differently in each of the URLs that carry this path.
     if len(os.fsencode(run / _POSTGRES_SOCKET)) > SOCKET_PATH_LIMIT or not _PLAIN.fullmatch(str(run)):
         own = hashlib.sha256(os.fsencode(state)).hexdigest()[:12]
-        run = Path(f"/tmp/servicedesk-{uid}-{own}-{name}")  # noqa: S108  # nosec B108: owner and mode are checked
+        run = Path(f"/tmp/servicedesk-{uid}-{own}-{name}")  # noqa: S108
     return Locations(base=base, var=var, state=state, run=run, cluster=cluster)

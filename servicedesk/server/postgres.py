@@ -114,6 +114,8 @@ def _prepare(places: Locations, environ: Mapping[str, str], say: Say) -> Server:
         _say_what_else_lies_there(places, found, say)
         say(f"Making a database with PostgreSQL {found.version} ({found.source}) in {data}")
         _make_data(folder, data, who)
+    if _shared_memory_type():
+        say("/dev/shm is small here: PostgreSQL keeps the memory of parallel queries in files instead.")
     _clear_leftovers(places, data)
     argv = [str(folder / "postgres"), "-D", str(data)]
     for parameter in _parameters(places, environ):
@@ -233,7 +235,7 @@ def _quoted(path: Path) -> str:
 def _shared_memory_type() -> list[str]:
     """Small containers have a /dev/shm of 64 MB or none: let parallel queries use files then."""
     try:
-        state = os.statvfs("/dev/shm")  # noqa: S108  # nosec B108: only its size is asked
+        state = os.statvfs("/dev/shm")  # noqa: S108
     except OSError:
         is_small = sys.platform.startswith("linux")
     else:
@@ -269,7 +271,7 @@ def _postmaster(data: Path) -> int | None:
 
 def _command_line(pid: int) -> str:
     """Return how a process was started; small containers have /proc but no `ps`."""
-    if sys.platform.startswith("linux"):
+    if Path("/proc/self/cmdline").exists():
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     command = ["/bin/ps", "-o", "args=", "-p", str(pid)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603

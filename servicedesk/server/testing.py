@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from . import ensure_postgres
@@ -13,7 +13,7 @@ from . import ensure_postgres
 _NAME = re.compile(r"test_servicedesk_p(\d+)")
 
 
-@contextmanager
+@contextlib.contextmanager
 def cluster_for_tests(pid: int, *, keeps_its_name: bool) -> Iterator[None]:
     """Hold the test cluster and give this process's test database its name.
 
@@ -36,6 +36,7 @@ def cluster_for_tests(pid: int, *, keeps_its_name: bool) -> Iterator[None]:
 def drop_leftovers(url: str) -> None:
     """Drop the test databases of processes that live no more."""
     import psycopg
+    from psycopg import sql
 
     with psycopg.connect(url, autocommit=True) as connection:
         rows = connection.execute(
@@ -44,9 +45,9 @@ def drop_leftovers(url: str) -> None:
         for (name,) in rows:
             match = _NAME.match(name)
             if match and not _is_alive(int(match[1])):
-                connection.execute(
-                    psycopg.sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(psycopg.sql.Identifier(name))
-                )
+                # Another session that starts now may be dropping it too.
+                with contextlib.suppress(psycopg.Error):
+                    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _is_alive(pid: int) -> bool:
@@ -55,5 +56,5 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        return True  # Somebody else's process.
     return True

@@ -51,7 +51,8 @@ class Command(BaseCommand):
             # A second Ctrl-C must not leave half of it running.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
-            self.say("Stopping")
+            if desk.parts:
+                self.say("Stopping")
             desk.stop()
 
     def _stop_soon(self, _number: int, _frame: FrameType | None) -> None:
