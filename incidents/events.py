@@ -65,8 +65,8 @@ KINDS: dict[str, Kind] = {
     ),
     IncidentEvent.WAKE_UP_DUE: Kind("A hold came to its wake-up.", ("hold_reason",)),
     IncidentEvent.RESOLVED: Kind(
-        "The service is back; a hold that ended by it is named with its seconds.",
-        ("code", "cause", "fix_kind", "first_resolution", *_ON_HOLD),
+        "The service is back; who has it then, and a hold that ended by it with its seconds.",
+        ("code", "cause", "fix_kind", "first_resolution", "assignee", *_ON_HOLD),
     ),
     IncidentEvent.WORKAROUND_SETTLED: Kind(
         "The workaround of a resolved incident was removed, waived or handed over.", ("outcome",)

@@ -72,7 +72,7 @@ def record_resolution(
 ) -> None:
     record(
         IncidentEvent.RESOLVED, incident, by, at, code=incident.resolution_code, cause=incident.cause_code,
-        fix_kind=incident.fix_kind, first_resolution=incident.reopen_count == 0, **hold,
+        fix_kind=incident.fix_kind, first_resolution=incident.reopen_count == 0, assignee=incident.assignee_id, **hold,
     )  # fmt: skip
     tell_resolved(incident, by, at)
 
