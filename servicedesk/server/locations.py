@@ -113,5 +113,5 @@ def locations(base: Path = BASE_DIR, environ: Mapping[str, str] | None = None, *
     # A space or accent would have to be quoted differently in each of the URLs that carry this path.
     if len(os.fsencode(run / _POSTGRES_SOCKET)) > SOCKET_PATH_LIMIT or not _PLAIN.fullmatch(str(run)):
         own = hashlib.sha256(os.fsencode(state)).hexdigest()[:12]
-        run = Path(f"/tmp/servicedesk-{uid}-{own}-{name}")  # noqa: S108
+        run = Path(f"/tmp/servicedesk-{uid}-{own}-{name}")  # noqa: S108  # nosec
     return Locations(base=base, var=var, state=state, run=run, cluster=cluster)

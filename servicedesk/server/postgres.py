@@ -115,7 +115,7 @@ def _prepare(places: Locations, environ: Mapping[str, str], say: Say) -> Server:
         say(f"Making a database with PostgreSQL {found.version} ({found.source}) in {data}")
         _make_data(folder, data, who)
     if _shared_memory_type():
-        say("/dev/shm is small here: PostgreSQL keeps the memory of parallel queries in files instead.")
+        say("The shared memory (/dev/shm) is small: PostgreSQL keeps the memory of parallel queries in files instead.")
     _clear_leftovers(places, data)
     argv = [str(folder / "postgres"), "-D", str(data)]
     for parameter in _parameters(places, environ):
@@ -235,7 +235,7 @@ def _quoted(path: Path) -> str:
 def _shared_memory_type() -> list[str]:
     """Small containers have a /dev/shm of 64 MB or none: let parallel queries use files then."""
     try:
-        state = os.statvfs("/dev/shm")  # noqa: S108
+        state = os.statvfs("/dev/shm")  # noqa: S108  # nosec
     except OSError:
         is_small = sys.platform.startswith("linux")
     else:
