@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +38,7 @@ class Comment(models.Model):
     created_at = models.DateTimeField(_("written at"))
 
     objects = CommentQuerySet.as_manager()
+    append_only: ClassVar[bool] = True
 
     class Meta:
         verbose_name = _("comment")

@@ -146,6 +146,10 @@ class Incident(FSMModelMixin, Tracked):
     history = records()
     objects = IncidentQuerySet.as_manager()
 
+    #: What the database lets a row begin with, and the one way out of closed, for imported rows only.
+    fsm_initial = frozenset({_NEW, _ASSIGNED, _IN_PROGRESS, _RESOLVED})
+    fsm_import_exits = frozenset({(_CLOSED, _IN_PROGRESS)})
+
     class Meta:
         verbose_name = _("incident")
         verbose_name_plural = _("incidents")
