@@ -196,11 +196,12 @@ def _machine(model: type[models.Model], field: Any) -> Machine:
     if exits and not any(one.name == "is_imported" for one in model._meta.concrete_fields):
         raise ImproperlyConfigured(f"{model._meta.label}: fsm_import_exits needs a column is_imported")
     initial = getattr(model, "fsm_initial", None)
+    ways_out = {(str(one), str(other)) for one, other in _for_field(exits, field.name, ())}
     return Machine(
         column=field.column,
         initial=tuple(sorted(str(one) for one in _for_field(initial, field.name, states))),
-        steps=tuple(sorted(steps)),
-        import_exits=tuple(sorted((str(a), str(b)) for a, b in _for_field(exits, field.name, ()))),
+        steps=tuple(sorted(steps - ways_out)),
+        import_exits=tuple(sorted(ways_out)),
     )
 
 
