@@ -21,7 +21,7 @@ from audit.context import acting
 from incidents.actions import Resolution
 from incidents.models import Incident
 from servicedesk.replay.log import BadRow, Row, parse
-from servicedesk.replay.world import IMPORTER, MATRIX, World
+from servicedesk.replay.world import IMPORTER, MATRIX, UNKNOWN_CALLER, World
 from sla.models import Clock
 
 #: The log's words -> ours. A wake-up is made up, because the log has none.
@@ -157,8 +157,7 @@ class Replay:
                 category=self._category(row),
                 team=self.world.teams.get(row.team),
                 assignee=self.world.people.get(row.assignee),
-                requester=self.world.people.get(row.caller),
-                organisation=self.world.organisation,
+                requester=self.world.people.get(row.caller or UNKNOWN_CALLER),
                 reported_at=min(row.opened_at, row.at),
                 reported_at_reason="import",
                 external_ref=row.number,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils.text import slugify
@@ -13,6 +12,7 @@ from django.utils.text import slugify
 import incidents.actions
 from accounts.models import Organisation, Team, User
 from accounts.roles import Role
+from audit.actions import ActionRefused, create_config
 from audit.actor import Actor, ActorKind
 from audit.context import acting
 from incidents.models import Category, PriorityMatrix
@@ -27,6 +27,8 @@ IMPORTER = Actor(
 )
 ORGANISATION = "Imported event log"
 UNSORTED = "Imported, unsorted"
+#: Stands for a caller that the log does not know, so that every imported incident belongs to the organisation.
+UNKNOWN_CALLER = "Unknown caller"
 #: The log's own matrix, counted in it: impact x urgency; 1/3 never occurs and is taken as 3.
 MATRIX = [[1, 2, 3], [2, 3, 4], [3, 4, 4]]
 #: Hours that the log's SLA allows, by final priority, in a Monday to Friday 24-hour calendar, stopped at closing.
@@ -56,11 +58,11 @@ def _address(name: str) -> str:
     return f"{slugify(name) or 'x' + name.encode().hex()[:40]}@import.invalid"
 
 
-def _people(names: list[str]) -> None:
+def _people(names: list[str], organisation: Organisation) -> None:
     known = set(User.objects.filter(email__endswith="@import.invalid").values_list("email", flat=True))
     fresh = {address: name for name in names if (address := _address(name)) not in known}
     User.objects.bulk_create(
-        [User(email=address, name=name, password="!") for address, name in fresh.items()], batch_size=1000
+        [User(email=address, name=name, password="!", organisation=organisation) for address, name in fresh.items()], batch_size=1000
     )
 
 
@@ -89,47 +91,40 @@ def _categories(link: sqlite3.Connection) -> None:
 
 
 def _rules(organisation: Organisation, at: datetime) -> None:
+    """The calendar and policy that the log's own SLA followed, in front of the desk's policies."""
     calendar = Calendar.objects.filter(name=ORGANISATION).first()
     if calendar is None:
         day = [["00:00", "24:00"]]
         week = {name: day for name in ("mon", "tue", "wed", "thu", "fri")}
-        calendar = sla_actions().save_calendar(
-            values={"name": ORGANISATION, "zone": "UTC", "week": week}, by=IMPORTER, at=at
+        calendar = create_config(
+            model=Calendar, values={"name": ORGANISATION, "zone": "UTC", "week": week}, by=IMPORTER, at=at
         )
     if not SlaPolicy.objects.filter(name=ORGANISATION).exists():
         first = SlaPolicy.objects.order_by("position").values_list("position", flat=True).first()
-        sla_actions().save_policy(
-            values={
-                "name": ORGANISATION,
-                "position": _before(first),
-                "organisations": [organisation.pk],
-                "calendar": calendar,
-                "targets": {"resolve": BUDGET_SECONDS},
-                "pause_reasons": {},
-                "resolve_stops_at": "closed",
-                "thresholds": [],
-                "on_breach": [],
-            },
-            by=IMPORTER,
-            at=at,
-        )
-
-
-def _before(first: int | None) -> int:
-    return 0 if first is None else max(first - 1, 0)
-
-
-def sla_actions() -> Any:
-    import sla.actions
-
-    return sla.actions
+        if first == 0:
+            raise ActionRefused(
+                "an SLA policy stands at position 0, so the log's own can't go before it",
+                remedy="move that policy to a later position",
+            )
+        values = {
+            "name": ORGANISATION,
+            "position": 0,
+            "organisations": [organisation.pk],
+            "calendar": calendar,
+            "targets": {"resolve": BUDGET_SECONDS},
+            "pause_reasons": {},
+            "resolve_stops_at": "closed",
+            "thresholds": [],
+            "on_breach": [],
+        }
+        create_config(model=SlaPolicy, values=values, by=IMPORTER, at=at)
 
 
 def build(link: sqlite3.Connection, at: datetime) -> None:
     """Makes what is missing; running it again makes nothing."""
     with transaction.atomic(), acting(IMPORTER, reason="import of an event log"):
         organisation, _created = Organisation.objects.get_or_create(name=ORGANISATION)
-        _people(sorted({*_names(link, "caller_id"), *_names(link, "assigned_to")}))
+        _people(sorted({*_names(link, "caller_id"), *_names(link, "assigned_to"), UNKNOWN_CALLER}), organisation)
         _teams(_names(link, "assignment_group"))
         _categories(link)
         _rules(organisation, at)
