@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import zoneinfo
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from django.utils import translation
 
 import incidents.actions
 from accounts.models import User
-from audit.actions import record
+from audit.actions import Invalid, record
 from audit.actor import Actor
 from incidents.models import ParticipantRole
 from notify.actions import enqueue
@@ -22,6 +23,8 @@ from notify.models import Channel, Contact, token_hash
 from oncall import queries
 from oncall.events import PageEvent
 from oncall.models import Page, PageNotification, ResponderLink
+
+log = logging.getLogger(__name__)
 
 #: How long a link acts; after that its page offers to send a new one.
 LINK_LIFETIME = timedelta(hours=24)
@@ -44,9 +47,9 @@ def notify_people(
         ways: list[Contact | None] = [*contacts[user.pk]]
         if not ways and last_resort and user.email:
             ways = [None]
-        if ways:
-            messages += _notify(page, user, ways, by, at)
-            reached.append(user)
+        sent = _notify(page, user, ways, by, at) if ways else 0
+        messages += sent
+        reached += [user] if sent else []
     if messages:
         record(
             PageEvent.NOTIFIED, page, by, at, about=page.incident, round=page.round, level=page.level,
@@ -61,12 +64,17 @@ def _notify(page: Page, user: User, ways: Iterable[Contact | None], by: Actor, a
     told = set(known.values_list("contact_ref", flat=True))
     fresh = [way for way in ways if (way.pk if way else 0) not in told]
     if not fresh:
-        return 0
+        return len(told)
     incidents.actions.add_participant(incident=page.incident, user=user, role=ParticipantRole.PAGED, by=by, at=at)
     link = issue_link(page, user, at)
+    sent = 0
     for way in fresh:
-        send_to(page, user, way, link, by, at, key=f"{page.topic}:{page.round}:{page.level}:{user.pk}")
-    return len(fresh)
+        try:
+            send_to(page, user, way, link, by, at, key=f"{page.topic}:{page.round}:{page.level}:{user.pk}")
+            sent += 1
+        except Invalid as error:  # a contact that can't even be written to must not keep the others from being told
+            log.error("contact %s of user %s can't be used: %s", way and way.pk, user.pk, error.field)
+    return sent
 
 
 def issue_link(page: Page, user: User, at: datetime) -> str:
@@ -137,6 +145,7 @@ def message_of(page: Page, user: User, at: datetime) -> tuple[dict[str, str], di
         "names": ", ".join(names),
     }
     with translation.override(user.locale):
-        subject = " ".join(render_to_string("oncall/page_subject.txt", shown).split())
+        subject = render_to_string("oncall/page_subject.txt", shown)
+        subject = " ".join("".join(one if one.isprintable() else " " for one in subject).split())
         body = render_to_string("oncall/page_body.txt", shown)
     return {"subject": subject[:300], "body": body.strip() + "\n"}, facts
