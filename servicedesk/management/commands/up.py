@@ -29,6 +29,7 @@ class Command(BaseCommand):
     help = "Runs the desk with all its servers; Ctrl-C stops everything."
     needs = "nothing"
     stopping = False
+    interruptible_parent: int | None = None
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-demo", action="store_true", help="leave a fresh database empty")
@@ -37,8 +38,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["with_parent"]:
             keeper.death_signal(signal.SIGTERM, os.getppid())()
+            self.interruptible_parent = os.getppid() if _catches_interrupt(os.getppid()) else None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._stop_soon)
+            # `nohup` ignores the hang-up on purpose; a shell ignores Ctrl-C for what it starts in the background.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._stop_soon)
         port = _port()
         desk = Desk(locations(), os.environ, os.environ.get("HOST") or "127.0.0.1", port, self.say)
         try:
@@ -81,9 +85,13 @@ class Command(BaseCommand):
         if sign_ins:
             self.say(sign_ins)
         self.say("Ctrl-C stops everything; the data stays.\n")
-        while not self.stopping:
+        while not self.stopping and not self._is_parent_interrupted():
             desk.watch()
             time.sleep(0.3)
+
+    def _is_parent_interrupted(self) -> bool:
+        """Whether `make`, and only `make`, got a Ctrl-C: it then stops catching it and waits for us, for ever."""
+        return self.interruptible_parent is not None and not _catches_interrupt(self.interruptible_parent)
 
     def _seed(self, desk: Desk, *, is_fresh: bool, with_demo: bool) -> str:
         """Fill a fresh database once, and return what the demo said about signing in."""
@@ -102,6 +110,16 @@ class Command(BaseCommand):
         text = io.StringIO()
         call_command("demo", stdout=text)
         said.write_text(text.getvalue())
+
+
+def _catches_interrupt(pid: int) -> bool:
+    """Whether a process handles SIGINT, as Linux shows it; elsewhere and for no process: no."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) & 1 << (signal.SIGINT - 1))
 
 
 def _port() -> int:
