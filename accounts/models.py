@@ -54,11 +54,20 @@ class AddressField(models.EmailField):
         return value
 
 
+class PlaceQuerySet(models.QuerySet[Any]):
+    """Organisations and sites: requesters need not know whom else the desk serves."""
+
+    def visible_to(self, actor: Actor) -> PlaceQuerySet:
+        return self if actor.has_role(*STAFF, Role.INTEGRATION) else self.none()
+
+
 class Organisation(Tracked):
     """A company or department whose people ask for help; policies and routing may depend on it."""
 
     name = models.CharField(_("name"), max_length=200, unique=True)
     history = records()
+
+    objects = PlaceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("organisation")
@@ -78,6 +87,8 @@ class Site(Tracked):
     )
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
     history = records()
+
+    objects = PlaceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("site")

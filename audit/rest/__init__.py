@@ -5,7 +5,14 @@ from audit.rest.filters import StrictFilterSet, WholeFilter
 from audit.rest.idempotency import once
 from audit.rest.pages import KeysetPagination
 from audit.rest.problems import answer, not_found
-from audit.rest.serializers import EmptyInput, InstantField, Problem, StrictModelSerializer, StrictSerializer
+from audit.rest.serializers import (
+    EmptyInput,
+    InstantField,
+    Problem,
+    StrictModelSerializer,
+    StrictSerializer,
+    VisibleField,
+)
 from audit.rest.verbs import verb
 from audit.rest.views import ApiViewSet, ConfigViewSet, ListRoute, ReadViewSet, TrackedViewSet
 
@@ -23,6 +30,7 @@ __all__ = [
     "StrictModelSerializer",
     "StrictSerializer",
     "TrackedViewSet",
+    "VisibleField",
     "WholeFilter",
     "actor_of",
     "answer",

@@ -46,6 +46,10 @@ class Schema(AutoSchema):
             found.append(OpenApiParameter("order", str, enum=sorted(self.view.orderings), description="The order."))
         return found
 
+    def get_request_serializer(self) -> Any:
+        takes = getattr(self.view, "takes", None)
+        return takes if takes and self.view.action == "create" else super().get_request_serializer()
+
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         if direction == "response":

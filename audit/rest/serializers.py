@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from audit.rest.call import actor_of
+
 #: Instants outside these years overflow somewhere between zone, driver and page.
 EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LATEST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
@@ -39,6 +41,21 @@ class InstantField(serializers.DateTimeField):
         if not EARLIEST <= known <= LATEST:
             self.fail("range")
         return known
+
+
+class VisibleField(serializers.PrimaryKeyRelatedField[Any]):
+    """A link in a body: what the caller may not see does not exist, as everywhere."""
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        request = self.context.get("request")
+        visible_to = getattr(rows, "visible_to", None)
+        return visible_to(actor_of(request)) if visible_to and request is not None else rows
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, float):
+            self.fail("incorrect_type", data_type="number with a fraction")
+        return super().to_internal_value(data)
 
 
 class _Strict:
@@ -77,6 +94,8 @@ class StrictModelSerializer(_Strict, serializers.ModelSerializer[Any]):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.DateTimeField: InstantField,
     }
+
+    serializer_related_field = VisibleField
 
     def save(self, **kwargs: Any) -> Any:
         raise TypeError("a serializer parses; an action saves")

@@ -222,6 +222,9 @@ class ConfigViewSet(TrackedViewSet):
     Override `create_row`, `change_row` or `remove_row` where the model has actions of its own.
     """
 
+    #: Parses the body of a POST where it differs from what is shown.
+    takes: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+
     def create_row(self, values: dict[str, Any]) -> Any:
         return create_config(model=self.get_queryset().model, values=values, by=self.actor, at=self.now)
 
@@ -235,7 +238,8 @@ class ConfigViewSet(TrackedViewSet):
         return self.once(self._create)
 
     def _create(self) -> Response:
-        serializer = self.get_serializer(data=self.request.data)
+        parser = self.takes or self.get_serializer_class()
+        serializer = parser(data=self.request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
         row = self.create_row(serializer.validated_data)
         key = getattr(row, self.lookup_field)
