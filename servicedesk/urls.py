@@ -46,5 +46,5 @@ urlpatterns = [
     path("desk/", include("servicedesk.desk.urls")),
     path("r/", include("oncall.urls")),
     path("postmortems/", include("postmortems.urls")),
-    path("mailbox/", include("notify.urls")),
+    path("", include("notify.urls")),
 ]

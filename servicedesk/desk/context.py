@@ -32,7 +32,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     items = [(_("Queue"), reverse("desk:queue"))]
     items.append((_("Post-mortems"), reverse("postmortems:list")))
     if settings.SERVICEDESK_MAILBOX:
-        items.append((_("Mailbox"), reverse("mailbox")))
+        items.append((_("Mailbox"), reverse("notify:mailbox")))
     if actor.has_role(Role.ADMIN, Role.AUDITOR):
         items.append((_("Settings"), reverse("admin:index")))
     items.append((_("API"), reverse("api-docs")))

@@ -91,7 +91,7 @@ class CloseForm(VersionForm):
 
 
 class CancelForm(VersionForm):
-    cancel_reason = forms.ChoiceField(choices=lambda: choices("cancel_reason"), label=_("Reason"))
+    reason = forms.ChoiceField(choices=lambda: choices("cancel_reason"), label=_("Reason"))
     detail = forms.CharField(label=_("Detail"), max_length=500)
 
 

@@ -204,8 +204,8 @@ class Replay:
             if incident.state == "on_hold":
                 if incident.hold_reason == reason:
                     return incident
-                return self._did(verbs.change_hold(hold_reason=reason, until=row.at + ASSUMED_HOLD, **act))
-            return self._did(verbs.put_on_hold(hold_reason=reason, until=row.at + ASSUMED_HOLD, **act))
+                return self._did(verbs.change_hold(hold_reason=reason, until=row.at + ASSUMED_HOLD, is_assumed=True, **act))
+            return self._did(verbs.put_on_hold(hold_reason=reason, until=row.at + ASSUMED_HOLD, is_assumed=True, **act))
         if state == incident.state or (state == "new" and incident.state in _NOT_BEGUN):
             return incident
         if state == "in_progress":

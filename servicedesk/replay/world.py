@@ -129,7 +129,7 @@ def build(link: sqlite3.Connection, at: datetime) -> None:
         _categories(link)
         _rules(organisation, at)
         if not PriorityMatrix.objects.filter(name=ORGANISATION).exists():
-            incidents.actions.save_matrix(name=ORGANISATION, rows=MATRIX, make_current=False, by=IMPORTER, at=at)
+            incidents.actions.change_matrix(name=ORGANISATION, rows=MATRIX, is_current=False, by=IMPORTER, at=at)
 
 
 def found() -> World:
