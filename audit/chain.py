@@ -116,7 +116,7 @@ def _row_faults(row: Row, before: Row | None, expected: int, schemas: Schemas) -
 
 
 def _commits(value: bytes | None, salt: bytes | None, commitment: bytes | None) -> bool:
-    """A null value has no commitment; a commitment without salt is that of an erased value, which leaves none behind."""
+    """A null value has no commitment; a commitment without salt is that of an erased value."""
     if commitment is None:
         return value is None
     if salt is None:

@@ -18,7 +18,7 @@ FORMAT = "servicedesk.history.1"
 #: SQLSTATEs of the triggers' refusals.
 STALE, ILLEGAL_STATE, APPEND_ONLY = "SD001", "SD002", "SD003"
 
-FieldT = TypeVar("FieldT", bound=models.Field)  # type: ignore[type-arg]
+FieldT = TypeVar("FieldT", bound=models.Field)
 
 
 def personal(field: FieldT) -> FieldT:
@@ -87,9 +87,7 @@ class Records(HistoricalRecords):
 
         def neighbour(row: Any, step: int) -> Any:
             key = model._meta.pk.attname
-            return type(row)._default_manager.filter(
-                **{key: getattr(row, key), "version": row.version + step}
-            ).first()
+            return type(row)._default_manager.filter(**{key: getattr(row, key), "version": row.version + step}).first()
 
         return extra | {
             "instance": property(versioned),
@@ -124,7 +122,7 @@ def records(*, exclude: Iterable[str] = ()) -> Records:
     )
 
 
-class StaleRow(DatabaseError):
+class StaleRow(DatabaseError):  # noqa: N818  it says what the row is
     """A save met a newer version of its row; nothing was written. Actions show it as `Stale`."""
 
 
@@ -156,31 +154,6 @@ class Tracked(models.Model):
     class Meta:
         abstract = True
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Any:
-        instance = super().from_db(db, field_names, values)
-        instance._remember()
-        return instance
-
-    def _remember(self, names: Collection[str] | None = None) -> None:
-        """Notes what the database holds; `names` limits it to the fields (or attributes) that were read or written."""
-        here = self.__dict__
-        if names is None:
-            self._loaded = {}
-        loaded: dict[str, Any] = here.setdefault("_loaded", {})
-        for field in self._meta.concrete_fields:
-            if field.attname in here and (names is None or field.name in names or field.attname in names):
-                loaded[field.attname] = _kept(here[field.attname])
-
-    def changed_fields(self) -> dict[str, tuple[Any, Any]]:
-        """Attribute name -> (value as loaded, value now) of what would be written."""
-        loaded: dict[str, Any] = getattr(self, "_loaded", {})
-        return {
-            name: (loaded[name], self.__dict__[name])
-            for name in loaded
-            if name != "version" and name in self.__dict__ and self.__dict__[name] != loaded[name]
-        }
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         named = kwargs.get("update_fields")
         if self._state.adding:
@@ -205,6 +178,33 @@ class Tracked(models.Model):
             del self._expected
         self._remember(named)
 
+    @classmethod
+    def from_db(  # type: ignore[override]  # the stubs know a later Django's arguments
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+    ) -> Any:
+        instance = super().from_db(db, field_names, values)
+        instance._remember()
+        return instance
+
+    def _remember(self, names: Collection[str] | None = None) -> None:
+        """Notes what the database holds; `names` limits it to the fields (or attributes) that were read or written."""
+        here = self.__dict__
+        if names is None:
+            here["_loaded"] = {}
+        loaded: dict[str, Any] = here.setdefault("_loaded", {})
+        for field in self._meta.concrete_fields:
+            if field.attname in here and (names is None or field.name in names or field.attname in names):
+                loaded[field.attname] = _kept(here[field.attname])
+
+    def changed_fields(self) -> dict[str, tuple[Any, Any]]:
+        """Attribute name -> (value as loaded, value now) of what would be written."""
+        loaded: dict[str, Any] = getattr(self, "_loaded", {})
+        return {
+            name: (loaded[name], self.__dict__[name])
+            for name in loaded
+            if name != "version" and name in self.__dict__ and self.__dict__[name] != loaded[name]
+        }
+
     def _written(self, named: Iterable[str] | None) -> set[str]:
         """The attributes that this save would change."""
         changed = set(self.changed_fields())
@@ -213,18 +213,20 @@ class Tracked(models.Model):
         known = {field.name: field.attname for field in self._meta.concrete_fields}
         return changed & {known.get(name, name) for name in named}
 
-    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> bool:
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *args: Any) -> Any:
         """Updates only the version that was loaded: a trigger alone can't tell one step behind from `update()`."""
         expected = self.__dict__.get("_expected")
         if expected is None or not values:
-            return bool(super()._do_update(base_qs, using, pk_val, values, *args))  # type: ignore[misc]
-        if super()._do_update(base_qs.filter(version=expected), using, pk_val, values, *args):  # type: ignore[misc]
+            return super()._do_update(base_qs, using, pk_val, values, *args)
+        if super()._do_update(base_qs.filter(version=expected), using, pk_val, values, *args):
             return True
         if base_qs.filter(pk=pk_val).exists():
             raise StaleRow(f"{self._meta.label} {pk_val}: version {expected} is no longer the current one")
         return False
 
-    def refresh_from_db(self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+    def refresh_from_db(  # type: ignore[override]  # a Django 5.2 argument more or less passes through
+        self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
+    ) -> None:
         """Also forgets what was loaded before, so that the next save compares with what the database holds now."""
         names = None if fields is None else list(fields)
         super().refresh_from_db(using, names, **kwargs)

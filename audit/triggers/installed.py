@@ -72,8 +72,8 @@ def install(connection: BaseDatabaseWrapper, app_label: str) -> None:
                     "insert into audit_historyschema (model, schema_version, columns) values (%s, %s, %s)",
                     [table.label, table.schema_version, json.dumps(table.described())],
                 )
-        for statement in (*made, *on):
-            cursor.execute(statement.create())
+        for statement in [one.create() for one in made] + [one.create() for one in on]:
+            cursor.execute(statement)
 
 
 def _refuse_rows_without_history(cursor: Any, table: Table) -> None:

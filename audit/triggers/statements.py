@@ -46,8 +46,10 @@ class Trigger:
         )
 
     def create(self) -> str:
-        return self.definition().replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1).replace(
-            f"EXECUTE FUNCTION {self.function}", f"EXECUTE FUNCTION {self.schema}.{self.function}"
+        return (
+            self.definition()
+            .replace("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)
+            .replace(f"EXECUTE FUNCTION {self.function}", f"EXECUTE FUNCTION {self.schema}.{self.function}")
         )
 
 
@@ -104,7 +106,7 @@ begin
   end if;
   return new;
 end
-"""
+"""  # noqa: S608  # nosec B608  names from the models, checked in functions()
 
 
 def _quoted(text: str) -> str:
@@ -229,4 +231,4 @@ begin
   end if;
   return null;
 end
-"""
+"""  # noqa: S608  # nosec B608  names from the models, checked in functions()

@@ -15,11 +15,14 @@ from django_fsm import FSMFieldMixin
 
 #: Types whose binary send form is the same in every session and every database (built in, no text inside).
 BINARY = frozenset(
-    "int2 int4 int8 bool float4 float8 numeric uuid date time timestamp timestamptz interval bytea inet cidr "
-    "_int2 _int4 _int8 _bool _float8 _numeric _uuid _date _timestamptz tstzrange daterange int4range int8range".split()
-)
+    {
+        "int2", "int4", "int8", "bool", "float4", "float8", "numeric", "uuid", "date", "time", "timestamp",
+        "timestamptz", "interval", "bytea", "inet", "cidr", "tstzrange", "daterange", "int4range", "int8range",
+        "_int2", "_int4", "_int8", "_bool", "_float8", "_numeric", "_uuid", "_date", "_timestamptz",
+    }
+)  # fmt: skip
 #: Types whose text form is the same in every session; the hash takes it as UTF-8, whatever the client's encoding is.
-TEXT = frozenset("text varchar bpchar citext json jsonb _text _varchar".split())
+TEXT = frozenset({"text", "varchar", "bpchar", "citext", "json", "jsonb", "_text", "_varchar"})
 BYTEA = 17
 
 
@@ -155,14 +158,14 @@ def _table(model: type[models.Model], found: Catalogue) -> Table:
     live, kept = found[model._meta.db_table], found[history._meta.db_table]
     if "version" not in live:
         raise ImproperlyConfigured(f"{model._meta.label} has history but no version: inherit audit.models.Tracked")
-    key = model._meta.pk
+    key = str(model._meta.pk.column)
     fields = [field for field in history.tracked_fields if field.column in live and field.column in kept]  # type: ignore[attr-defined]
     return Table(
         label=model._meta.label_lower,
-        schema=live[key.column].schema,
+        schema=live[key].schema,
         name=model._meta.db_table,
         history=history._meta.db_table,
-        key=key.column,
+        key=key,
         columns=tuple(_column(model, field, live[field.column], kept[field.column]) for field in fields),
         machines=tuple(
             _machine(model, field) for field in fields if isinstance(field, FSMFieldMixin) and field.column in live
@@ -192,7 +195,7 @@ def _machine(model: type[models.Model], field: Any) -> Machine:
         for target in map(str, _targets(one, states)):
             sources = states if one.source in ("*", "+") else {str(one.source)}
             steps |= {(source, target) for source in sources if source != target}
-    exits = getattr(model, "fsm_import_exits", frozenset())
+    exits: Any = getattr(model, "fsm_import_exits", None)
     if exits and not any(one.name == "is_imported" for one in model._meta.concrete_fields):
         raise ImproperlyConfigured(f"{model._meta.label}: fsm_import_exits needs a column is_imported")
     initial = getattr(model, "fsm_initial", None)
@@ -205,11 +208,11 @@ def _machine(model: type[models.Model], field: Any) -> Machine:
     )
 
 
-def _for_field(declared: Any, name: str, default: Iterable[Any]) -> Iterable[Any]:
+def _for_field(declared: Any, name: str, default: Iterable[Any]) -> list[Any]:
     """A model with one state field declares a set; one with several a mapping of field name to set."""
     if isinstance(declared, Mapping):
-        return declared.get(name, default)
-    return default if declared is None else declared
+        declared = declared.get(name)
+    return list(default if declared is None else declared)
 
 
 def _targets(transition: Any, otherwise: set[str]) -> set[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -14,6 +14,7 @@ from audit.models import Tracked, personal, records
 
 class Shelf(Tracked):
     name = models.CharField(max_length=50, unique=True)
+    objects: ClassVar[Any] = models.Manager()
     history = records()
 
     def __str__(self) -> str:
@@ -37,6 +38,7 @@ class Thing(FSMModelMixin, Tracked):
     uid = models.UUIDField(default=uuid.uuid4)
     ratio = models.FloatField(default=0.5)
     seen_at = models.DateTimeField(null=True)
+    objects: ClassVar[Any] = models.Manager()
     history = records(exclude=["seen_at"])
 
     fsm_initial: ClassVar[set[str]] = {"open", "done"}
