@@ -112,9 +112,9 @@ def _rules(organisation: Organisation, at: datetime) -> None:
             "organisations": [organisation.pk],
             "calendar": calendar,
             "targets": {"resolve": BUDGET_SECONDS},
-            "pause_reasons": {},
+            "pause_reasons": {"resolve": []},
             "resolve_stops_at": "closed",
-            "thresholds": [],
+            "thresholds": [{"percent": 100, "actions": []}],
             "on_breach": [],
         }
         create_config(model=SlaPolicy, values=values, by=IMPORTER, at=at)
