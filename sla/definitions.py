@@ -29,7 +29,7 @@ def public_holidays(country: str, region: str) -> dict[str, str]:
         return {}
     known = holidays.list_supported_countries()
     if country not in known:
-        raise InvalidDefinition("country", f"No public holidays are known for {country!r}; use a code such as ES or US.")
+        raise InvalidDefinition("country", f"No public holidays are known for {country!r}; use a code like ES or US.")
     if region and region not in known[country]:
         raise InvalidDefinition(
             "region", f"{country} has no region {region!r}; use one of {', '.join(known[country]) or '(none)'}."

@@ -33,7 +33,5 @@ KINDS: dict[str, Kind] = {
     ClockEvent.THRESHOLD_REACHED: Kind(
         "A clock used up a share of its budget.", (*_CLOCK, "percent", "due_at", "policy_id")
     ),
-    ClockEvent.BREACHED: Kind(
-        "A clock passed its deadline.", (*_CLOCK, "cause", "breached_at", "due_at", "policy_id")
-    ),
+    ClockEvent.BREACHED: Kind("A clock passed its deadline.", (*_CLOCK, "cause", "breached_at", "due_at", "policy_id")),
 }

@@ -185,7 +185,8 @@ class _Clock:
             self._promise(cycle, fact.cause)
 
     def _begin(self, at: datetime, elapsed_s: int = 0) -> None:
-        assert self.terms is not None
+        if self.terms is None:
+            raise ValueError("a clock begins under terms")
         cycle = Cycle(number=len(self.cycles) + 1, started_at=at, terms=self.terms, elapsed_s=elapsed_s, counted_at=at)
         self.cycles.append(cycle)
         self._promise(cycle, "time")
@@ -263,9 +264,13 @@ class _Clock:
         last = self.cycles[-1] if self.cycles else None
         if self.target == "own":
             self._start_own()
-        elif self.target == "resolve" and last and self.terms and not last.is_live:
-            if last.state is not State.CANCELLED and self.terms.on_reopen != "once":
-                self._begin(_floor(self.now), last.elapsed_s if self.terms.on_reopen == "resume" else 0)
+        elif self._goes_on_after(last) and last and self.terms:
+            self._begin(_floor(self.now), last.elapsed_s if self.terms.on_reopen == "resume" else 0)
+
+    def _goes_on_after(self, last: Cycle | None) -> bool:
+        """Only a resolve clock that had its verdict has another cycle; a promised answer was given."""
+        is_judged = last is not None and last.state in (State.MET, State.BREACHED)
+        return self.target == "resolve" and is_judged and self.terms is not None and self.terms.on_reopen != "once"
 
     def _start_own(self) -> None:
         """A clock of its own for each time that nobody owns the incident."""

@@ -114,9 +114,7 @@ class SlaPolicy(Tracked):
     pause_reasons = models.JSONField(
         _("pauses"), default=terms.default_pause_reasons, help_text=_("Hold reasons that pause each target.")
     )
-    resolve_stops_at = models.CharField(
-        _("resolve stops"), max_length=10, choices=Stop.choices, default=Stop.RESOLVED
-    )
+    resolve_stops_at = models.CharField(_("resolve stops"), max_length=10, choices=Stop.choices, default=Stop.RESOLVED)
     on_priority_change = models.CharField(
         _("on a change of priority or policy"), max_length=10, choices=Change.choices, default=Change.CARRY
     )
@@ -167,9 +165,9 @@ class SlaPolicy(Tracked):
             ("categories", Category), ("services", Service), ("teams", Team), ("organisations", Organisation)
         ):  # fmt: skip
             wanted = set(getattr(self, name))
-            missing = wanted - set(model._default_manager.filter(pk__in=wanted).values_list("pk", flat=True)) if wanted else set()
-            if missing:
-                raise ValidationError({name: _("There is no row with the id %s.") % ", ".join(map(str, sorted(missing)))})
+            found = model._default_manager.filter(pk__in=wanted).values_list("pk", flat=True) if wanted else ()
+            if missing := sorted(wanted - set(found)):
+                raise ValidationError({name: _("There is no row with the id %s.") % ", ".join(map(str, missing))})
 
 
 class PolicyVersion(models.Model):

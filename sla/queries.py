@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
 from incidents.models import Incident, State
 from sla.businesstime import WALL_CLOCK, WorkCalendar
@@ -75,9 +75,8 @@ def rules() -> tuple[Rule, ...]:
 
 
 def _load() -> list[Rule]:
-    calendars = dict(
-        CalendarVersion.objects.order_by("calendar_id", "-number").distinct("calendar_id").values_list("calendar_id", "id")
-    )
+    newest = CalendarVersion.objects.order_by("calendar_id", "-number").distinct("calendar_id")
+    calendars = dict(newest.values_list("calendar_id", "id"))
     latest = PolicyVersion.objects.order_by("policy_id", "-number").distinct("policy_id")
     found = []
     for version in latest.filter(policy__is_active=True).select_related("policy"):
@@ -195,12 +194,6 @@ def agreement(inputs: Inputs, *, policy_version: int | None, calendar_version: i
     }
 
 
-def working_calendar(incident: Incident) -> WorkCalendar:
-    """The calendar of the policy that an incident has now; without a policy the wall clock."""
-    version = Clock.objects.filter(incident=incident, policy_version__isnull=False).order_by("-id").first()
-    return calendar_of(version.calendar_version_id if version else None)
-
-
 def clocks_for(incident: Incident) -> QuerySet[Clock]:
     """All clocks of an incident, each target's cycles in order."""
     return Clock.objects.filter(incident=incident).order_by("target", "cycle")
@@ -209,7 +202,8 @@ def clocks_for(incident: Incident) -> QuerySet[Clock]:
 def next_due(incident: Incident) -> Clock | None:
     """The clock whose deadline comes first; that of an unowned incident only where no other runs."""
     running = Clock.objects.filter(incident=incident, due_at__isnull=False).running()
-    return running.order_by(Q(target=Clock.Target.OWN), "due_at", "id").first()
+    is_own = ExpressionWrapper(Q(target=Clock.Target.OWN), BooleanField())
+    return running.order_by(is_own, "due_at", "id").first()
 
 
 def calendars_in_use() -> QuerySet[Calendar]:

@@ -30,7 +30,7 @@ _BEGINNING = (datetime(2, 1, 1, tzinfo=UTC), 0)
 def sweep(at: str | datetime | None = None) -> int:
     """Fires everything due at `at` (default: the database's clock, read anew for each batch); returns how many.
 
-    What another sweep or an action has locked is left to them; what fails is logged, left due, and keeps nobody waiting.
+    What another sweep or an action has locked is left to them; what fails is logged and left due, and the rest goes on.
     """
     given = datetime.fromisoformat(at) if isinstance(at, str) else at
     fired, last = 0, _BEGINNING
@@ -55,7 +55,8 @@ def _due(at: datetime, after: tuple[datetime, int]) -> list[tuple[datetime, int,
     """The next due clocks after a place in the order of their deadlines; reads only due rows."""
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [at, *after, BATCH])
-        return cursor.fetchall()
+        found: list[tuple[datetime, int, int]] = cursor.fetchall()
+    return found
 
 
 def _fire(incident_ids: list[int], at: datetime) -> int:

@@ -111,7 +111,7 @@ class Policy:
         """What to do at a threshold; a repeat past the breach does what 100 % does."""
         listed = [one for one in self.definition["thresholds"] if target in one.get("targets", TARGETS)]
         exact = [one for one in listed if one["percent"] == percent]
-        if not exact and percent > 100 and self.definition["repeat_percent"]:
+        if not exact and percent > 100:
             exact = [one for one in listed if one["percent"] == 100]
         return [act for one in exact for act in one["actions"]]
 
@@ -128,7 +128,8 @@ class Policy:
             budget=budget,
             pauses=frozenset(self.definition["pause_reasons"].get(target, ())),
             percents=self.percents[target],
-            repeat=self.definition["repeat_percent"],
+            # Nobody may stay without an owner unnoticed: that clock is due again and again.
+            repeat=self.definition["repeat_percent"] or (100 if target == "own" else None),
             stops_at_close=target == "resolve" and self.definition["resolve_stops_at"] == "closed",
             on_reopen=self.definition["on_reopen"],
         )
@@ -201,7 +202,8 @@ def _check_entry(where: str, entry: Any) -> None:
     longest = LONGEST_S if unit == "seconds" else LONGEST_S // 86400
     if not _is_number(amount) or not 1 <= amount <= longest:
         raise InvalidPolicy(
-            "targets", f"{where}: {amount!r} can't be kept; use a whole number of {unit} from 1 to {longest} (100 years)."
+            "targets",
+            f"{where}: {amount!r} can't be kept; use a whole number of {unit} from 1 to {longest} (a century).",
         )
 
 

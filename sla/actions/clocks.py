@@ -9,16 +9,19 @@ from typing import Any
 from django.db.models import Model
 
 from audit.actions import action, record, record_all
-from audit.actor import Actor, ActorKind
+from audit.actor import SYSTEM, Actor, ActorKind
 from audit.models import Event
+from incidents import actions as incidents
 from incidents.models import Channel, Incident
-from sla import queries
+from sla import businesstime, queries
 from sla.actions.writing import COLUMNS, write
 from sla.events import ClockEvent
 from sla.facts import OPENED, RELEVANT, STARTED, TERMS_CHANGED, Happened, read
 from sla.fold import Cycle, fold, moments
 from sla.models import Clock
 from sla.terms import TARGETS
+
+IDLE_DAYS = 2
 
 _Told = tuple[str, Model, Model, dict[str, Any]]
 
@@ -60,6 +63,7 @@ def retime(*, incident: Incident, by: Actor, at: datetime, reason: str = "") -> 
         agreed = changed if changed["mode"] != "keep" else agreed
     rows = list(Clock.objects.filter(incident=incident))
     _recompute(incident, history, agreed, rows=rows, first=None, by=by, at=at)
+    _remind_on_a_working_day(incident, agreed, at)
 
 
 @action
@@ -78,6 +82,15 @@ def judge_imported(*, incident: Incident, by: Actor, at: datetime) -> None:
     _recompute(incident, history, first or agreed or {}, rows=rows, first=first, by=by, at=at)
 
 
+def _remind_on_a_working_day(incident: Incident, agreed: Mapping[str, Any], at: datetime) -> None:
+    """The incident counts weekdays; where the policy's calendar has a holiday in between, the reminder waits for it."""
+    if incident.idle_at is None or agreed["calendar_version"] is None:
+        return
+    planned = businesstime.add_days(queries.calendar_of(agreed["calendar_version"]), at, IDLE_DAYS)
+    if planned.date() > incident.idle_at.date():
+        incidents.schedule_idle(incident=incident, idle_at=planned, by=SYSTEM, at=at)
+
+
 def _history(incident: Incident) -> list[Happened]:
     found = Event.objects.filter(
         about_type=Incident._meta.label_lower, about_id=incident.pk, kind__in=[str(kind) for kind in RELEVANT]
@@ -90,9 +103,9 @@ def _history(incident: Incident) -> list[Happened]:
 
 def start_of(incident: Incident) -> datetime:
     """Where the clocks start: when it was reported, and what a machine noticed when it was detected."""
-    if incident.channel == Channel.ALERT and incident.detected_at:
-        return incident.detected_at
-    return incident.reported_at
+    noticed = incident.channel == Channel.ALERT and incident.detected_at
+    started: datetime = noticed or incident.reported_at
+    return started
 
 
 def _changed_terms(incident: Incident, agreed: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -146,9 +159,7 @@ def _recompute(
     record_all(told, by=by, at=at)
 
 
-def _as_row(
-    incident: Incident, target: str, cycle: Cycle, agreed: Mapping[str, Any], row: Clock | None
-) -> Clock:
+def _as_row(incident: Incident, target: str, cycle: Cycle, agreed: Mapping[str, Any], row: Clock | None) -> Clock:
     """A cycle as the row that should be stored; a recorded breach stays, whatever the fold says now."""
     breached_at = row.breached_at if row and row.breached_at else cycle.breached_at
     is_final = row is not None and row.state not in _LIVE
@@ -192,7 +203,7 @@ def _arm(row: Clock, cycle: Cycle, *, is_imported: bool) -> None:
 
 
 def _values(row: Clock) -> dict[str, Any]:
-    return {field.column: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    return {name: getattr(row, name) for name in ("id", *COLUMNS)}
 
 
 def _differs(old: Clock | None, new: Clock) -> bool:
@@ -213,7 +224,7 @@ def _entry(rows: Sequence[Clock]) -> dict[str, Any]:
     }
 
 
-_CHANGES = {
+_CHANGES: dict[tuple[str, str], str] = {
     (Clock.State.RUNNING, Clock.State.PAUSED): ClockEvent.PAUSED,
     (Clock.State.PAUSED, Clock.State.RUNNING): ClockEvent.RESUMED,
 }

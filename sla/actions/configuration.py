@@ -12,7 +12,7 @@ from sla.models import Calendar, CalendarVersion, PolicyVersion, SlaPolicy
 
 
 @action
-def freeze(*, row: Calendar | SlaPolicy, by: Actor, at: datetime) -> CalendarVersion | PolicyVersion:
+def freeze(*, row: Calendar | SlaPolicy, by: Actor, at: datetime, reason: str = "") -> CalendarVersion | PolicyVersion:
     """Makes the next version of a calendar or policy that was just saved; the save's own event records it.
 
     The row is locked by whoever saved it, so two versions never get one number.

@@ -1,11 +1,11 @@
-"""Moments in working days that the incident itself can't compute: its closing by the system, its idle reminder."""
+"""Moments in working days that the incident itself can't compute: its closing by the system."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from audit.actions import action
-from audit.actor import Actor
+from audit.actor import SYSTEM, Actor
 from incidents import actions as incidents
 from incidents.models import Incident, State
 from sla import queries
@@ -14,7 +14,7 @@ from sla.models import Clock
 
 
 @action
-def plan_closing(*, incident: Incident, by: Actor, at: datetime) -> None:
+def plan_closing(*, incident: Incident, by: Actor, at: datetime, reason: str = "") -> None:
     """Sets the closing so many working days after the resolution, where the policy counts in those.
 
     Records `incident.close_scheduled`; without such a policy the desk's calendar days stay.
@@ -26,5 +26,5 @@ def plan_closing(*, incident: Incident, by: Actor, at: datetime) -> None:
     if days and incident.resolved_at:
         calendar = queries.calendar_of(clock.calendar_version_id)
         incidents.schedule_close(
-            incident=incident, close_due_at=add_days(calendar, incident.resolved_at, days), by=by, at=at
+            incident=incident, close_due_at=add_days(calendar, incident.resolved_at, days), by=SYSTEM, at=at
         )

@@ -90,8 +90,8 @@ def _advance(clock: Clock, incident: Incident, at: datetime) -> _Due:
     """Moves a due clock on: what it passed, and when it is looked at next."""
     clock.incident = incident
     terms = queries.terms_of_clock(clock)
-    assert clock.counted_at is not None
-    assert clock.due_at is not None
+    if clock.counted_at is None or clock.due_at is None:
+        raise ValueError(f"{clock} is due but does not count: recompute it")
     ahead = moments(
         terms=terms, budget_s=clock.budget_s, elapsed_s=clock.elapsed_s, counted_at=clock.counted_at,
         due_at=clock.due_at, fired_percent=clock.fired_percent, is_breached=clock.breached_at is not None, until=at,

@@ -12,7 +12,7 @@ from django.db import connection
 from incidents.models import Incident, State
 from sla.models import Clock
 
-COLUMNS = tuple(field.column for field in Clock._meta.concrete_fields if not field.primary_key)
+COLUMNS = tuple(field.attname for field in Clock._meta.concrete_fields if not field.primary_key)
 _NAMES = ", ".join(COLUMNS)
 
 # "given" holds new rows without an id. A row lock of the incident is held, so nobody else writes its clocks.
@@ -25,7 +25,7 @@ added as (insert into sla_clock ({_NAMES}) select {_NAMES} from given where id i
 late as (
     insert into sla_breach (clock_id, incident_id, target, cycle, at, cause, decided_at)
     select id, incident_id, target, cycle, breached_at, breach_cause, %(at)s
-    from (select * from changed union all select * from added) both where breached_at is not null
+    from (select * from changed union all select * from added) x where breached_at is not null
     on conflict (clock_id) do nothing returning clock_id),
 queue as (%(queue)s)
 select w.id, w.target, w.cycle, w.id in (select clock_id from late)

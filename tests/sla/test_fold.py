@@ -15,9 +15,14 @@ from sla.fold import Budget, Cycle, Fact, Kind, State, Terms, fold, moments
 START = datetime(2026, 3, 27, 13, 0, tzinfo=UTC)  # the Friday before the clocks change in Madrid
 MINUTE = timedelta(minutes=1)
 MADRID = WorkCalendar.from_json(
-    {"zone": "Europe/Madrid", "week": dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), [["09:00", "14:00"], ["15:00", "18:00"]])}
+    {
+        "zone": "Europe/Madrid",
+        "week": {day: [["09:00", "14:00"], ["15:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")},
+    }
 )
-HOLIDAY = WorkCalendar.from_json({**MADRID.to_json(), "holidays": ["2026-03-30"], "special": {"2026-03-28": [["10:00", "12:00"]]}})
+HOLIDAY = WorkCalendar.from_json(
+    {**MADRID.to_json(), "holidays": ["2026-03-30"], "special": {"2026-03-28": [["10:00", "12:00"]]}}
+)
 CALENDARS = (MADRID, HOLIDAY, WALL_CLOCK)
 PAUSES = frozenset({"awaiting_requester"})
 
@@ -91,9 +96,8 @@ class Walk:
             self.end(State.BREACHED if self.breached else State.MET)
         elif fact.kind is Kind.CANCELLED and self.state:
             self.end(State.CANCELLED)
-        elif fact.kind is Kind.REOPENED and not self.state and self.done[-1][0] is not State.CANCELLED:
-            if self.terms.on_reopen != "once":
-                self.begin(fact.at, self.terms, self.done[-1][1] if self.terms.on_reopen == "resume" else 0)
+        elif fact.kind is Kind.REOPENED and not self.state and self.terms.on_reopen != "once":
+            self.begin(fact.at, self.terms, self.done[-1][1] if self.terms.on_reopen == "resume" else 0)
 
     def minute(self, at: datetime) -> None:
         """The minute that begins at `at`, after what happened at it."""
@@ -119,7 +123,8 @@ def histories(draw: st.DrawFn) -> list[Fact]:
     def some_terms() -> Terms:
         return terms(
             60 * draw(st.sampled_from([1, 30, 60, 240, 300, 480, 2000])), draw(st.sampled_from(CALENDARS)),
-            pauses=draw(st.sampled_from([PAUSES, frozenset()])), on_reopen=draw(st.sampled_from(["resume", "restart", "once"])),
+            pauses=draw(st.sampled_from([PAUSES, frozenset()])),
+            on_reopen=draw(st.sampled_from(["resume", "restart", "once"])),
         )  # fmt: skip
 
     facts = [agreed(START, some_terms())]
@@ -149,9 +154,12 @@ def test_the_fold_equals_a_walk_minute_by_minute(facts: list[Fact]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stopped", "state", "elapsed"), [(3600, State.MET, 3600), (3600.000001, State.BREACHED, 3601), (3599.5, State.MET, 3600)]
+    ("stopped", "state", "elapsed"),
+    [(3600, State.MET, 3600), (3600.000001, State.BREACHED, 3601), (3599.5, State.MET, 3600)],
 )
-def test_a_stop_on_the_deadline_is_in_time_and_a_microsecond_later_is_not(stopped: float, state: State, elapsed: int) -> None:
+def test_a_stop_on_the_deadline_is_in_time_and_a_microsecond_later_is_not(
+    stopped: float, state: State, elapsed: int
+) -> None:
     (cycle,) = run(Fact(after(stopped), Kind.RESOLVED))
     assert (cycle.state, cycle.elapsed_s, cycle.due_at) == (state, elapsed, after(3600))
 
@@ -166,7 +174,9 @@ def test_a_budget_that_ends_at_closing_time_is_due_then_and_broken_on_the_weeken
 
 def test_pausing_and_going_on_in_one_second_counts_it_once() -> None:
     (cycle,) = run(
-        Fact(after(10.2), Kind.HELD, reason="awaiting_requester"), Fact(after(10.8), Kind.RELEASED), Fact(after(20), Kind.RESOLVED)
+        Fact(after(10.2), Kind.HELD, reason="awaiting_requester"),
+        Fact(after(10.8), Kind.RELEASED),
+        Fact(after(20), Kind.RESOLVED),
     )
     assert cycle.elapsed_s == 20
 
