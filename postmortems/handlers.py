@@ -6,7 +6,10 @@ import postmortems.actions
 from audit.subscriptions import Recorded, subscribe
 
 
-@subscribe("incident.resolved")
+@subscribe("incident.resolved", "clock.breached")
 def owe_a_postmortem(told: Recorded) -> None:
-    """The draft is there, its timeline written, the moment the incident is resolved."""
-    postmortems.actions.owe(incident=told.subject, by=told.by, at=told.at)
+    """The draft is there, its timeline written, the moment the incident is resolved.
+
+    A breach may be found after that, by a handler of the same event; then a rule that asks for one applies too.
+    """
+    postmortems.actions.owe(incident=told.about, by=told.by, at=told.at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+import sla.queries
 from audit.actor import Actor
 from audit.models import Event
 from audit.subscriptions import declared_kinds, subject_key
@@ -18,6 +19,7 @@ from postmortems.models import (
     Template,
     TimelineEntry,
 )
+from sla import businesstime
 from sla.models import Breach
 
 
@@ -41,7 +43,10 @@ def _falls_under(incident: Incident, rule: ObligationRule) -> bool:
 
 def due_at(rule: ObligationRule, since: datetime) -> datetime:
     """When a post-mortem that is owed since an instant is due: in calendar days, or working days of the calendar."""
-    return since + timedelta(days=rule.due_days)
+    if rule.calendar is None:
+        return since + timedelta(days=rule.due_days)
+    version = rule.calendar.versions.order_by("-number").values_list("pk", flat=True).first()
+    return businesstime.add_days(sla.queries.calendar_of(version), since, rule.due_days)
 
 
 def default_template() -> Template | None:

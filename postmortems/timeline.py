@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 #: Kinds that say nothing to a reader of a post-mortem: the machinery's own steps.
 LEFT_OUT = ("message.", "postmortem.", "action_item.", "clock.started", "clock.paused", "clock.resumed", "clock.met")
-LEFT_OUT += ("clock.cancelled", "incident.close_scheduled", "incident.idle_reminder_due")
+LEFT_OUT += ("clock.cancelled", "page.stopped", "incident.close_scheduled", "incident.idle_reminder_due")
 
 #: Kind -> sentence; `{who}` is the actor, the others are data keys. What is not listed shows its declared meaning.
 SENTENCES: dict[str, str] = {
@@ -32,7 +32,6 @@ SENTENCES: dict[str, str] = {
     "page.escalated": "The page escalated: nobody had answered",
     "page.acknowledged": "{who} answered the page",
     "page.exhausted": "The page ran out: nobody answered on any level",
-    "page.stopped": "Paging stopped",
     "page.timed_out": "The acknowledgement timed out; paging began again",
     "clock.threshold_reached": "{percent} % of the time to {target} was used up",
     "clock.breached": "The time to {target} ran out",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,8 +20,9 @@ from alerts import queries
 from alerts.events import AlertEvent
 from alerts.models import Alert, AlertSource, AlertState, OnRecovery
 from alerts.parsed import ParsedAlert
-from audit.actions import ActionRefused, record
+from audit.actions import ActionRefused, Invalid, record
 from audit.actor import Actor, ActorKind
+from incidents.events import IncidentEvent
 from incidents.models import Incident, Service
 
 #: Notes of an incident stay readable; the whole message is kept with the alert.
@@ -110,8 +112,9 @@ def _begin(
     elif queries.is_storming(source, at):
         outcome, bucket, incident = Outcome.SUPPRESSED, queries.STORM_BUCKET, _storm(source, alert, by, at)
     else:
-        outcome = Outcome.LINKED if previous is not None else Outcome.OPENED
-        incident = _open(source, alert, previous, by, at)
+        closed = previous if previous is not None and previous.state == "closed" else None
+        outcome = Outcome.LINKED if closed is not None else Outcome.OPENED
+        incident = _open(source, alert, closed, by, at)
     row = Alert.objects.create(
         incident=incident,
         has_opened=outcome in (Outcome.OPENED, Outcome.LINKED),
@@ -152,23 +155,33 @@ def _fields(source: AlertSource, alert: ParsedAlert, bucket: str, at: datetime) 
 
 
 def _open(source: AlertSource, alert: ParsedAlert, previous: Incident | None, by: Actor, at: datetime) -> Incident:
+    """Opens the incident of an alert. An alert is never lost to a setting that no longer fits the matrix."""
     impact, urgency = source.rating(queries.severity_of(source, alert))
-    return incidents.actions.open_incident(
+    opened = functools.partial(
+        incidents.actions.open_incident,
         title=_title(alert.title),
         description=_description(alert),
-        by=by,
+        by=_desk(source) if source.is_drill else by,
         at=at,
         channel="alert",
-        impact=impact,
-        urgency=urgency,
         service=_service(source, alert),
         team=source.team if source.team is not None and source.team.is_active else None,
         occurred_at=alert.started_at if alert.started_at is not None and alert.started_at <= at else None,
         detected_at=at,
         detected_by="monitor",
+        source_label=source.name,
         is_drill=source.is_drill,
         recurrence_of=previous,
     )
+    try:
+        incident = opened(impact=impact, urgency=urgency)
+    except Invalid as error:
+        if error.field not in ("impact", "urgency"):
+            raise
+        incident = opened()
+    if previous is not None:
+        record(IncidentEvent.RECURRED, previous, by, at, recurrence=incident.reference)
+    return incident
 
 
 def _title(text: str) -> str:
@@ -219,7 +232,7 @@ def _storm(source: AlertSource, alert: ParsedAlert, by: Actor, at: datetime) -> 
             f" incident and counted; it is resolved when the last of them recovers. The first of them:\n{alert.title}"
         ),
     )
-    opened = _open(source, told, incident, by, at)
+    opened = _open(source, told, incident if incident is not None and incident.state == "closed" else None, by, at)
     record(AlertEvent.STORM_BEGAN, source, by, at, about=opened, source=source.name, limit=source.storm_limit)
     return opened
 

@@ -11,7 +11,7 @@ import incidents.permissions
 from accounts.models import User
 from audit.actions import ActionRefused, Forbidden, Invalid, action, record
 from audit.actor import Actor, ActorKind, job
-from incidents.models import Incident
+from incidents.models import Incident, State
 from postmortems import queries
 from postmortems.actions.steps import (
     WrongState,
@@ -41,9 +41,10 @@ class NotPublishable(ActionRefused):
 def owe(*, incident: Incident, by: Actor, at: datetime) -> PostMortem | None:
     """Drafts the post-mortem that a resolved incident owes by the first rule it falls under; None when it owes none.
 
-    Imported history owes nothing. Resolved again, it gets its timeline extended. Records `postmortem.owed`.
+    Imported history owes nothing, nor does what is not resolved. Resolved again, the timeline is extended.
+    Records `postmortem.drafted` and `postmortem.owed`.
     """
-    if incident.is_imported:
+    if incident.is_imported or incident.state not in (State.RESOLVED, State.CLOSED):
         return None
     known = queries.postmortem_of(incident)
     if known is not None:
