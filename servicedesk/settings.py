@@ -6,6 +6,7 @@ It imports without a server and without an environment: type checks, schema and 
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -254,7 +255,9 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
+# Collecting is for a web server in front; without it the desk serves each app's own files.
+_collected = BASE_DIR / "var" / "static"
+STATIC_ROOT = _collected if _collected.is_dir() or "collectstatic" in sys.argv else None
 STATICFILES_DIRS = [BASE_DIR / "servicedesk" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
