@@ -11,6 +11,7 @@ from sla.businesstime import WALL_CLOCK, InvalidCalendar, WorkCalendar
 
 #: Public holidays are written out for these years; a calendar older or younger than them is saved again.
 YEARS = range(2010, 2051)
+MOST_DATES = 5000
 
 
 class InvalidDefinition(ValueError):  # noqa: N818
@@ -55,6 +56,8 @@ def calendar(
     for field, value, kind in (("week", week, Mapping), ("special", special, Mapping), ("holidays", holidays, list)):
         if not isinstance(value, kind):
             raise InvalidDefinition(field, f"{field} is a JSON {'list' if kind is list else 'object'}.")
+        if len(value) > MOST_DATES:
+            raise InvalidDefinition(field, f"{field} has {len(value)} entries; at most {MOST_DATES} fit.")
     names = public_holidays(country, region)
     _try("week", {"zone": zone, "week": week})
     _try("special", {"zone": zone, "week": week, "special": special})

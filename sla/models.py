@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -12,9 +12,19 @@ from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation, Team
+from accounts.roles import STAFF, Role
+from audit.actor import Actor
 from audit.models import Tracked, records
 from incidents.models import Category, Incident, Service
+from incidents.permissions import sees_all
 from sla import definitions, terms
+
+
+class ConfigurationQuerySet(models.QuerySet[Any]):
+    """Rules are for those who work by them: requesters see their clocks, not the policies behind them."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        return self if actor.has_role(*STAFF, Role.INTEGRATION) else self.none()
 
 
 class Calendar(Tracked):
@@ -34,6 +44,7 @@ class Calendar(Tracked):
     country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("Public holidays of, e.g. ES."))
     region = models.CharField(_("region"), max_length=10, blank=True, help_text=_("Of the country, e.g. MD."))
     history = records()
+    objects = ConfigurationQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -130,6 +141,7 @@ class SlaPolicy(Tracked):
         _("close after working days"), null=True, blank=True, help_text=_("Empty: the desk's calendar days.")
     )
     history = records()
+    objects = ConfigurationQuerySet.as_manager()
 
     class Meta:
         ordering = ["position"]
@@ -161,13 +173,22 @@ class SlaPolicy(Tracked):
             terms.check(self.definition())
         except terms.InvalidPolicy as error:
             raise ValidationError({error.field: str(error)}) from error
-        for name, model in (
-            ("categories", Category), ("services", Service), ("teams", Team), ("organisations", Organisation)
-        ):  # fmt: skip
-            wanted = set(getattr(self, name))
-            found = model._default_manager.filter(pk__in=wanted).values_list("pk", flat=True) if wanted else ()
+        self._check_rows()
+
+    def _check_rows(self) -> None:
+        """Conditions and actions may only name rows that exist."""
+        for name, model, wanted in (
+            ("categories", Category, set(self.categories)),
+            ("services", Service, set(self.services)),
+            ("teams", Team, set(self.teams)),
+            ("organisations", Organisation, set(self.organisations)),
+            ("thresholds", Team, terms.reassignment_teams(self.definition())),
+        ):
+            possible = {one for one in wanted if 0 < one < 2**63}
+            found = model._default_manager.filter(pk__in=possible).values_list("pk", flat=True) if possible else ()
             if missing := sorted(wanted - set(found)):
-                raise ValidationError({name: _("There is no row with the id %s.") % ", ".join(map(str, missing))})
+                shown = ", ".join(map(str, missing))
+                raise ValidationError({name: _("There is none with the id %(ids)s.") % {"ids": shown}})
 
 
 class PolicyVersion(models.Model):
@@ -190,6 +211,10 @@ class PolicyVersion(models.Model):
 
 
 class ClockQuerySet(models.QuerySet["Clock"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """The clocks of the incidents that the actor may see."""
+        return self if sees_all(actor) else self.filter(incident__in=Incident.objects.visible_to(actor))
+
     def running(self) -> ClockQuerySet:
         return self.filter(state=Clock.State.RUNNING)
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
 from incidents.models import Incident, State
-from sla.businesstime import WALL_CLOCK, WorkCalendar
+from sla.businesstime import WALL_CLOCK, WorkCalendar, between
 from sla.fold import Terms
 from sla.models import Calendar, CalendarVersion, Clock, PolicyVersion, SlaPolicy
 from sla.terms import TARGETS, Inputs, Policy, default_own
@@ -192,6 +192,13 @@ def agreement(inputs: Inputs, *, policy_version: int | None, calendar_version: i
         },
         "own_default_s": settings.SERVICEDESK_OWN_CLOCK_SECONDS,
     }
+
+
+def elapsed(clock: Clock, at: datetime) -> int:
+    """The counted seconds of a clock at an instant."""
+    if clock.counted_at is None:
+        return clock.elapsed_s
+    return clock.elapsed_s + between(terms_of_clock(clock).calendar, clock.counted_at, at)
 
 
 def clocks_for(incident: Incident) -> QuerySet[Clock]:

@@ -213,8 +213,7 @@ def _check_pauses(pauses: Any) -> None:
     for target, reasons in pauses.items():
         if target not in TARGETS:
             raise InvalidPolicy("pause_reasons", f"{target!r} is no target; use {_list(TARGETS)}.")
-        unknown = sorted(set(map(str, reasons)) - set(HOLD_REASONS)) if isinstance(reasons, list) else [str(reasons)]
-        if unknown:
+        if unknown := _strangers(reasons, HOLD_REASONS):
             raise InvalidPolicy("pause_reasons", f"{unknown[0]!r} is no hold reason; use {_list(HOLD_REASONS)}.")
 
 
@@ -231,8 +230,7 @@ def _check_thresholds(thresholds: Any) -> None:
         if percent <= passed:
             raise InvalidPolicy("thresholds", f"{percent} comes after {passed}; list each percentage once, ascending.")
         passed = percent
-        unknown = sorted(set(one.get("targets", ())) - set(TARGETS))
-        if unknown:
+        if unknown := _strangers(one.get("targets", []), TARGETS):
             raise InvalidPolicy("thresholds", f"{unknown[0]!r} is no target; use {_list(TARGETS)}.")
         _check_actions("thresholds", one.setdefault("actions", []))
 
@@ -247,7 +245,7 @@ def _check_actions(field: str, actions: Any) -> None:
 def _check_action(field: str, act: Mapping[str, Any]) -> None:
     match act.get("do"):
         case "notify":
-            if not act.get("to") or set(act) != {"do", "to"} or not set(act["to"]) <= set(RECIPIENTS):
+            if set(act) != {"do", "to"} or not act["to"] or _strangers(act["to"], RECIPIENTS):
                 raise InvalidPolicy(field, f'notify names its recipients: {{"to": [...]}} of {_list(RECIPIENTS)}.')
         case "raise_priority":
             if set(act) - {"do", "to"} or act.get("to", 1) not in (1, 2, 3, 4, 5):
@@ -257,6 +255,19 @@ def _check_action(field: str, act: Mapping[str, Any]) -> None:
                 raise InvalidPolicy(field, 'reassign takes {"team": <id>}.')
         case other:
             raise InvalidPolicy(field, f"{other!r} is no action; use notify, raise_priority or reassign.")
+
+
+def _strangers(given: Any, known: Sequence[str]) -> list[str]:
+    """What does not belong into a list of names, whatever JSON it is."""
+    if not isinstance(given, list):
+        return [str(given)[:80]]
+    return [str(one)[:80] for one in given if one not in known]
+
+
+def reassignment_teams(definition: Mapping[str, Any]) -> set[int]:
+    """The teams that actions name."""
+    lists = [definition["on_breach"], *(one["actions"] for one in definition["thresholds"])]
+    return {act["team"] for acts in lists for act in acts if act["do"] == "reassign"}
 
 
 def _is_number(value: Any) -> bool:
