@@ -51,15 +51,6 @@ class SignInForm(AuthenticationForm):
             raise
 
 
-class AdminSignInForm(SignInForm):
-    """The same at the admin site's own door, for people who work at the desk."""
-
-    def confirm_login_allowed(self, user: Any) -> None:
-        super().confirm_login_allowed(user)
-        if not user.is_staff:
-            raise self.get_invalid_login_error()
-
-
 class PasswordForm(forms.Form):
     """The old password and the new one."""
 
