@@ -7,7 +7,6 @@ from datetime import datetime
 
 from celery import shared_task
 from django.db import connection, transaction
-from django.db.models import F, Q
 
 from audit.actor import job
 from audit.context import entry
@@ -37,11 +36,11 @@ def sweep(at: datetime | None = None, limit: int = 1000) -> int:
     """
     now = at or _now()
     with entry("job"):
-        found = Page.objects.due(now).order_by(Q(level=0, round=1).desc(), F("started_at").desc(), "-id")
+        found = Page.objects.due(now).order_by("round", "level", "-started_at", "-id")
         rows = list(found.values_list("id", "incident_id", "state", "round", "level")[:limit])
         return sum(
-            _take(page_id, incident_id, state, (round_, level), at)
-            for page_id, incident_id, state, round_, level in rows
+            _take(page_id, incident_id, state=state, step=(number, level), at=at)
+            for page_id, incident_id, state, number, level in rows
         )
 
 
@@ -57,7 +56,7 @@ def _take(page_id: int, incident_id: int, *, state: str, step: tuple[int, int], 
             else:
                 actions.escalate(page_id=page_id, step=step, by=SWEEPER, at=at or _now())
             failpoint("oncall.before_commit")
-    except Exception:
+    except Exception:  # one broken page must not keep the others from going on; it stays due and is tried again
         log.exception("page %s could not be taken to its next step", page_id)
         return 0
     failpoint("oncall.committed")

@@ -16,7 +16,7 @@ from django.utils import translation
 import incidents.actions
 from accounts.models import User
 from audit.actions import Invalid, record
-from audit.actor import Actor
+from audit.actor import SYSTEM, Actor
 from incidents.models import ParticipantRole
 from notify.actions import enqueue
 from notify.models import Channel, Contact, token_hash
@@ -65,7 +65,8 @@ def _notify(page: Page, user: User, ways: Iterable[Contact | None], by: Actor, a
     fresh = [way for way in ways if (way.pk if way else 0) not in told]
     if not fresh:
         return len(told)
-    incidents.actions.add_participant(incident=page.incident, user=user, role=ParticipantRole.PAGED, by=by, at=at)
+    # The system pages, also when a person passed it on: nobody gives others access by being paged.
+    incidents.actions.add_participant(incident=page.incident, user=user, role=ParticipantRole.PAGED, by=SYSTEM, at=at)
     link = issue_link(page, user, at)
     sent = 0
     for way in fresh:
