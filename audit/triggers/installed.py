@@ -11,8 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation, OperationCategory
 
-from audit.triggers.statements import SETTING, Function, Trigger, append_only, functions, refusal, triggers
-from audit.triggers.tables import Table, append_only_tables, tables
+from audit.triggers.statements import REFUSE, SETTING, Function, Trigger, append_only, functions, refusal, triggers
+from audit.triggers.tables import Table, append_only_tables, state_tables, tables
 
 
 class InstallTriggers(Operation):
@@ -56,8 +56,9 @@ def _wanted(
     found = tables(connection, app_label)
     only = append_only_tables(connection, app_label)
     schemas = sorted({schema for schema, _ in only} | {table.schema for table in found})
-    made = [refusal(schema) for schema in schemas] + [one for table in found for one in functions(table)]
-    on = [append_only(*where) for where in only] + [one for table in found for one in triggers(table)]
+    guarded = found + state_tables(connection, app_label)
+    made = [refusal(schema) for schema in schemas] + [one for table in guarded for one in functions(table)]
+    on = [append_only(*where) for where in only] + [one for table in guarded for one in triggers(table)]
     return found, made, on
 
 
@@ -89,12 +90,12 @@ def _refuse_rows_without_history(cursor: Any, table: Table) -> None:
 
 def remove(connection: BaseDatabaseWrapper, app_label: str) -> None:
     """Drops the app's triggers and functions; the shared refusal stays, other apps use it."""
-    found, _, on = _wanted(connection, app_label)
+    _, made, on = _wanted(connection, app_label)
     with connection.cursor() as cursor:
         for trigger in on:
             cursor.execute(f"drop trigger if exists {trigger.name} on {trigger.schema}.{trigger.table}")
-        for table in found:
-            for function in functions(table):
+        for function in made:
+            if function.name != REFUSE:
                 cursor.execute(f"drop function if exists {function.schema}.{function.name}()")
 
 

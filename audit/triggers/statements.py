@@ -72,9 +72,13 @@ def append_only(schema: str, table: str) -> Trigger:
 
 
 def functions(table: Table) -> list[Function]:
-    for name in (table.schema, table.name, table.history, table.key, *(column.name for column in table.columns)):
+    names = [table.schema, table.name, table.history or table.name, table.key]
+    names += [column.name for column in table.columns] + [machine.column for machine in table.machines]
+    for name in names:
         if not _PLAIN.fullmatch(name):
             raise ValueError(f"{table.label}: {name!r} must be lower case and at most 50 characters for its triggers")
+    if not table.history:
+        return [Function(table.schema, f"audit_states_{table.name}", _states(table))]
     return [
         Function(table.schema, f"audit_guard_{table.name}", _guard(table)),
         Function(table.schema, f"audit_write_{table.name}", _write(table)),
@@ -82,8 +86,12 @@ def functions(table: Table) -> list[Function]:
 
 
 def triggers(table: Table) -> list[Trigger]:
-    guard, write = (one.name for one in functions(table))
     where = (table.schema, table.name)
+    if not table.history:
+        columns = ", ".join(machine.column for machine in table.machines)
+        what = f"BEFORE INSERT OR UPDATE OF {columns}"
+        return [Trigger(*where, "audit_states", what, functions(table)[0].name)]
+    guard, write = (one.name for one in functions(table))
     return [
         Trigger(*where, "audit_guard_insert", "BEFORE INSERT", guard),
         Trigger(*where, "audit_guard_update", "BEFORE UPDATE", guard, when="(old.version = new.version)"),
@@ -139,6 +147,18 @@ def _steps(table: Table, machine: Machine) -> str:
       raise exception using errcode = '{ILLEGAL_STATE}',
         message = format('{table.label} %s may not go from {machine.column} %L to %L', old."{table.key}", {old}, {new});
     end if;"""
+
+
+def _states(table: Table) -> str:
+    """Guards the states of a table that has no history."""
+    return f"""
+begin
+  if tg_op = 'INSERT' then{"".join(_begins(table, one) for one in table.machines)}
+    return new;
+  end if;{"".join(_steps(table, one) for one in table.machines)}
+  return new;
+end
+"""
 
 
 def _bytes(column: Column) -> str:

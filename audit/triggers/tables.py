@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django_fsm import FSMFieldMixin
+from simple_history.models import HistoricalChanges
 
 #: Types whose binary send form is the same in every session and every database (built in, no text inside).
 BINARY = frozenset(
@@ -49,7 +50,10 @@ class Machine:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Table:
-    """A tracked table with its history table, as far as both exist in the database."""
+    """A tracked table with its history table, as far as both exist in the database.
+
+    Without a history table it is one of the machine's own (a page, a message), of which only the states are guarded.
+    """
 
     label: str
     schema: str
@@ -132,6 +136,29 @@ def tables(connection: BaseDatabaseWrapper, app_label: str | None = None) -> lis
             version, columns = known.get(table.label, (0, None))
             same = columns == table.described()
             result.append(dataclasses.replace(table, schema_version=version if same else version + 1, registered=same))
+    return result
+
+
+def state_tables(connection: BaseDatabaseWrapper, app_label: str | None = None) -> list[Table]:
+    """The tables that exist, have a state and no history."""
+    tracked = set(tracked_models())
+    chosen = [
+        (model, fields)
+        for model in apps.get_models()
+        if model not in tracked
+        and not issubclass(model, HistoricalChanges)
+        and app_label in (None, model._meta.app_label)
+        and (fields := [field for field in model._meta.local_fields if isinstance(field, FSMFieldMixin)])
+    ]
+    found = catalogue(connection, (model._meta.db_table for model, _ in chosen))
+    result = []
+    for model, fields in chosen:
+        live = found.get(model._meta.db_table, {})
+        machines = tuple(_machine(model, field) for field in fields if field.column in live)
+        if machines:
+            key = str(model._meta.pk.column)
+            name = model._meta.db_table
+            result.append(Table(model._meta.label_lower, live[key].schema, name, "", key, (), machines))
     return result
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin import ModelAdmin, site
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F
@@ -19,8 +20,8 @@ from django.test import RequestFactory
 from audit.context import acting, entry
 from audit.models import Event, HistorySchema, StaleRow, UnattributedWrite
 from audit.queries import history_faults
-from audit.triggers import check, install
-from tests.audit.app.models import Shelf, Thing
+from audit.triggers import InstallTriggers, check, install
+from tests.audit.app.models import Errand, Shelf, Thing
 from tests.audit.factories import ANN, ShelfFactory, ThingFactory
 
 pytestmark = pytest.mark.django_db
@@ -285,6 +286,18 @@ def test_a_thing_may_begin_only_in_the_states_that_its_model_names() -> None:
         ThingFactory(state="working")
 
 
+def test_states_are_guarded_without_history_too() -> None:
+    errand = Errand.objects.create()
+    Errand.objects.update(lease_until=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    errand.mark_sent()
+    errand.save()
+    for write in (lambda: Errand.objects.update(state="queued"), lambda: Errand.objects.create(state="sent")):
+        with pytest.raises(DatabaseError) as refused, transaction.atomic():
+            write()
+        assert _sqlstate(refused.value) == "SD002"
+    assert Errand.objects.update(state="failed") == 1
+
+
 @pytest.mark.parametrize("imported", [True, False])
 def test_only_an_import_leaves_a_final_state(imported: bool) -> None:
     thing = ThingFactory(state="done", is_imported=imported)
@@ -348,6 +361,7 @@ def test_installed_and_generated_triggers_are_the_same() -> None:
     [
         ("alter table specimens_thing disable trigger audit_write_update", "is switched off"),
         ("drop trigger audit_guard_update on specimens_thing", "is missing"),
+        ("drop trigger audit_states on specimens_errand", "is missing"),
         ("drop trigger audit_append_only on specimens_historicalthing", "is missing"),
         ("alter function audit_write_specimens_thing() reset all", "differs"),
         (
@@ -393,6 +407,23 @@ def test_installing_again_changes_nothing() -> None:
     install(connection, "specimens")
     assert HistorySchema.objects.count() == before
     assert check() == []
+
+
+def test_triggers_can_be_taken_out_and_put_back() -> None:
+    operation = InstallTriggers("specimens")
+    with connection.schema_editor(atomic=False) as editor:
+        operation.database_backwards("specimens", editor, None, None)
+        assert any("specimens_thing is missing" in one for one in check())
+        operation.database_forwards("specimens", editor, None, None)
+    assert check() == []
+
+
+def test_rows_written_before_their_triggers_are_refused_at_install() -> None:
+    with connection.schema_editor(atomic=False) as editor:
+        InstallTriggers("specimens").database_backwards("specimens", editor, None, None)
+        ShelfFactory()
+        with pytest.raises(ImproperlyConfigured, match="rows without history"):
+            InstallTriggers("specimens").database_forwards("specimens", editor, None, None)
 
 
 def test_events_may_be_added_but_not_changed() -> None:

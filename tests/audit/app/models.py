@@ -52,3 +52,21 @@ class Thing(FSMModelMixin, Tracked):
 
     @transition(state, source="working", target="done")
     def finish(self) -> None: ...
+
+
+class Errand(FSMModelMixin, models.Model):
+    """Nobody edits it, so it has no history; its states are guarded all the same."""
+
+    state = FSMField(default="queued", protected=True, choices=[(one, one) for one in ("queued", "sent", "failed")])
+    lease_until = models.DateTimeField(null=True)
+    objects: ClassVar[Any] = models.Manager()
+    fsm_initial: ClassVar[set[str]] = {"queued"}
+
+    def __str__(self) -> str:
+        return self.state
+
+    @transition(state, source="queued", target="sent")
+    def mark_sent(self) -> None: ...
+
+    @transition(state, source=["queued", "sent"], target="failed")
+    def fail(self) -> None: ...
