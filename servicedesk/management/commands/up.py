@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import signal
@@ -95,10 +96,12 @@ class Command(BaseCommand):
 
     def _seed(self, desk: Desk, *, is_fresh: bool, with_demo: bool) -> str:
         """Fill a fresh database once, and return what the demo said about signing in."""
-        unfinished = desk.places.var / f"demo-unfinished-{desk.places.cluster}"
-        said = desk.places.var / f"sign-ins-{desk.places.cluster}.txt"
-        if is_fresh and with_demo:
+        database = hashlib.sha256(os.environ.get("DATABASE_URL", "").encode()).hexdigest()[:10]
+        unfinished = desk.places.var / f"demo-unfinished-{database}"
+        said = desk.places.var / f"sign-ins-{database}.txt"
+        if is_fresh:
             said.unlink(missing_ok=True)
+        if is_fresh and with_demo:
             unfinished.touch()
         if with_demo and unfinished.exists() and "demo" in get_commands():
             self.say("Making the demo data")
