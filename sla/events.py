@@ -18,7 +18,9 @@ class ClockEvent(StrEnum):
     BREACHED = "clock.breached"
 
 
-_TERMS = ("policy", "policy_version", "calendar_version", "inputs", "targets")
+_TERMS = (
+    "policy", "policy_id", "policy_version", "calendar_version", "priority", "inputs", "targets", "own_default_s",
+)  # fmt: skip
 _CLOCK = ("clock", "target", "cycle")
 
 KINDS: dict[str, Kind] = {
@@ -31,7 +33,9 @@ KINDS: dict[str, Kind] = {
     ClockEvent.MET: Kind("A clock was stopped in time.", (*_CLOCK, "elapsed_s")),
     ClockEvent.CANCELLED: Kind("A clock was ended without a verdict.", _CLOCK),
     ClockEvent.THRESHOLD_REACHED: Kind(
-        "A clock used up a share of its budget.", (*_CLOCK, "percent", "due_at", "policy_id")
+        "A clock used up a share of its budget.", (*_CLOCK, "percent", "due_at", "policy_id", "actions")
     ),
-    ClockEvent.BREACHED: Kind("A clock passed its deadline.", (*_CLOCK, "cause", "breached_at", "due_at", "policy_id")),
+    ClockEvent.BREACHED: Kind(
+        "A clock passed its deadline.", (*_CLOCK, "cause", "breached_at", "due_at", "policy_id", "actions")
+    ),
 }

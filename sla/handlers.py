@@ -49,16 +49,10 @@ def plan_closing(told: Recorded) -> None:
         actions.plan_closing(incident=told.subject, by=told.by, at=told.at, reason=told.reason)
 
 
-@subscribe("clock.threshold_reached")
-def apply_threshold(told: Recorded) -> None:
-    actions.apply_threshold(
-        clock=told.subject, incident=told.about, percent=told.data["percent"], by=told.by, at=told.at
-    )
-
-
-@subscribe("clock.breached")
-def apply_breach(told: Recorded) -> None:
-    actions.apply_breach(clock=told.subject, incident=told.about, by=told.by, at=told.at)
+@subscribe("clock.threshold_reached", "clock.breached")
+def carry_out(told: Recorded) -> None:
+    if told.data["actions"]:
+        actions.carry_out(clock=told.subject, incident=told.about, told=told.data, by=told.by, at=told.at)
 
 
 @subscribe("config.created", "config.changed", required=True)

@@ -3,11 +3,10 @@
 from sla.actions.clocks import judge_imported, retime, start_clocks
 from sla.actions.configuration import freeze
 from sla.actions.reminders import plan_closing
-from sla.actions.thresholds import apply_breach, apply_threshold, fire_due
+from sla.actions.thresholds import carry_out, fire_due
 
 __all__ = [
-    "apply_breach",
-    "apply_threshold",
+    "carry_out",
     "fire_due",
     "freeze",
     "judge_imported",

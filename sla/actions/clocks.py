@@ -19,9 +19,12 @@ from sla.events import ClockEvent
 from sla.facts import OPENED, RELEVANT, STARTED, TERMS_CHANGED, Happened, read
 from sla.fold import Cycle, fold, moments
 from sla.models import Clock
-from sla.terms import TARGETS
+from sla.terms import TARGETS, Policy
 
 IDLE_DAYS = 2
+
+#: What happens where no policy says it when an incident has lain without an owner for too long.
+NOBODY_TOOK_IT: list[dict[str, Any]] = [{"do": "notify", "to": ["team_lead"]}]
 
 _Told = tuple[str, Model, Model, dict[str, Any]]
 
@@ -248,7 +251,8 @@ def _news(old: Clock | None, new: Clock, is_late: bool) -> list[tuple[str, dict[
 
 
 def breach_data(clock: Clock) -> dict[str, Any]:
-    """The data of `clock.breached`."""
+    """The data of `clock.breached`; `actions` are what the policy does then."""
+    policy_id, policy = policy_behind(clock)
     return {
         "clock": clock.pk,
         "target": str(clock.target),
@@ -256,10 +260,11 @@ def breach_data(clock: Clock) -> dict[str, Any]:
         "cause": clock.breach_cause,
         "breached_at": clock.breached_at.isoformat() if clock.breached_at else None,
         "due_at": clock.due_at.isoformat() if clock.due_at else None,
-        "policy_id": policy_id_of(clock),
+        "policy_id": policy_id,
+        "actions": policy.on_breach if policy else NOBODY_TOOK_IT,
     }
 
 
-def policy_id_of(clock: Clock) -> int | None:
-    """The policy whose version the clock runs under."""
-    return queries.policy_of(clock.policy_version_id)[0] if clock.policy_version_id else None
+def policy_behind(clock: Clock) -> tuple[int | None, Policy | None]:
+    """The policy, in the version that the clock runs under; none for the default clock of an unowned incident."""
+    return queries.policy_of(clock.policy_version_id) if clock.policy_version_id else (None, None)

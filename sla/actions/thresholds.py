@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from incidents import actions as incidents
 from incidents.models import Incident
 from notify import actions as notify
 from sla import queries
-from sla.actions.clocks import breach_data, policy_id_of
+from sla.actions.clocks import breach_data, policy_behind
 from sla.events import ClockEvent
 from sla.fold import Moment, moments
 from sla.models import Clock
@@ -129,6 +129,7 @@ def _plain(value: Any) -> Any:
 
 def _events(due: _Due, news: set[tuple[int, int | None]]) -> list[tuple[str, dict[str, Any]]]:
     clock, found = due.clock, []
+    policy_id, policy = policy_behind(clock)
     for one in due.passed:
         if (clock.pk, None if one.is_breach else one.percent) not in news:
             continue
@@ -137,31 +138,23 @@ def _events(due: _Due, news: set[tuple[int, int | None]]) -> list[tuple[str, dic
         else:
             data = {
                 "clock": clock.pk, "target": str(clock.target), "cycle": clock.cycle, "percent": one.percent,
-                "due_at": _plain(clock.due_at), "policy_id": policy_id_of(clock),
+                "due_at": _plain(clock.due_at), "policy_id": policy_id,
+                "actions": policy.actions_at(clock.target, one.percent) if policy else [],
             }  # fmt: skip
             found.append((str(ClockEvent.THRESHOLD_REACHED), data))
     return found
 
 
 @action
-def apply_threshold(*, clock: Clock, incident: Incident, percent: int, by: Actor, at: datetime) -> None:
-    """Does what the policy says at a threshold; nothing where it says nothing. Records through the actions it calls."""
-    if clock.policy_version_id is None:
-        return
-    _, policy = queries.policy_of(clock.policy_version_id)
-    title = f"{percent} % of the time to {clock.target} is used"
-    for number, act in enumerate(policy.actions_at(clock.target, percent)):
-        _do(act, clock, incident, title=title, key=f"{percent}:{number}", at=at)
+def carry_out(*, clock: Clock, incident: Incident, told: Mapping[str, Any], by: Actor, at: datetime) -> None:
+    """Does what the policy says at a threshold or breach; `told` is the data of its event, `actions` being the list.
 
-
-@action
-def apply_breach(*, clock: Clock, incident: Incident, by: Actor, at: datetime) -> None:
-    """Escalates a breach as the policy says; without a policy the team's lead is told that nobody took the incident."""
-    acts: list[dict[str, Any]] = [{"do": "notify", "to": ["team_lead"]}]
-    if clock.policy_version_id is not None:
-        acts = queries.policy_of(clock.policy_version_id)[1].on_breach
-    for number, act in enumerate(acts):
-        _do(act, clock, incident, title=f"The time to {clock.target} is over", key=f"breach:{number}", at=at)
+    Records through the actions that it calls, each done by the system.
+    """
+    percent = told.get("percent")
+    title = f"{percent} % of the time to {clock.target} is used" if percent else f"The time to {clock.target} is over"
+    for number, act in enumerate(told["actions"]):
+        _do(act, clock, incident, title=title, key=f"{percent or 'breach'}:{number}", at=at)
 
 
 def _do(act: dict[str, Any], clock: Clock, incident: Incident, *, title: str, key: str, at: datetime) -> None:

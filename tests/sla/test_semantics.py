@@ -163,7 +163,7 @@ def test_waiting_for_the_requester_pauses_resolve_by_default_and_for_nobody_else
 
 
 def test_acknowledge_and_respond_never_pause_before_somebody_answered(desk: Desk) -> None:
-    policy(pause_reasons=dict.fromkeys(("acknowledge", "respond", "resolve"), ["awaiting_requester"]))
+    policy(pause_reasons={name: ["awaiting_requester"] for name in ("acknowledge", "respond", "resolve")})
     desk.open(AT)
     desk.hold(AT + MINUTE)
     assert {clock.target: clock.state for clock in queries.clocks_for(desk.incident).exclude(target="own")} == {
@@ -189,7 +189,7 @@ def test_resolving_straight_from_hold_subtracts_the_pause(desk: Desk) -> None:
     assert (desk.clock().state, desk.clock().elapsed_s) == ("met", 600)
 
 
-# --- Change of priority or policy ---------------------------------------------------------------------------------------
+# --- Change of priority or policy -------------------------------------------------------------------------------------
 
 
 def test_carry_keeps_the_elapsed_time_and_breaches_at_the_moment_of_the_change(desk: Desk) -> None:
@@ -263,7 +263,7 @@ def test_reopening_restarts_or_is_judged_once(desk: Desk, option: str, cycles: i
     assert desk.clock().due_at == (AT + 6 * HOUR if cycles == 2 else AT + HOUR)
 
 
-# --- Cancel, thresholds, breach -----------------------------------------------------------------------------------------
+# --- Cancel, thresholds, breach ---------------------------------------------------------------------------------------
 
 
 def test_cancelling_cancels_the_clocks_and_their_thresholds(desk: Desk) -> None:
