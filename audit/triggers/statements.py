@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 
 from audit.models import APPEND_ONLY, FORMAT, ILLEGAL_STATE, STALE
 from audit.triggers.tables import Column, Machine, Table
@@ -179,21 +180,31 @@ def _write(table: Table) -> str:
         *((column.name, _bytes(column)) for column in table.columns if column.personal),
     ]
     number = {name: position for position, (name, _) in enumerate(personal, start=1)}
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    values = ", ".join(f'r."{column.name}"' for column in table.columns)
-    hashed = ", ".join(f"v_c{number[one.name]}" if one.personal else _bytes(one) for one in table.columns)
-    history, key = f"{table.schema}.{table.history}", f'"{table.key}"'
     declared = "".join(
         f"\n  v_s{at} bytea := uuid_send(gen_random_uuid());\n  v_c{at} bytea;" for at in number.values()
     )
     committed = "".join(f"\n  v_c{number[name]} := sha256(v_s{number[name]} || {value});" for name, value in personal)
-    salts, commitments = (
-        "jsonb_build_object(" + ", ".join(f"'{name}', {text.format(at=at)}" for name, at in number.items()) + ")"
-        for text in ("case when v_c{at} is not null then encode(v_s{at}, 'hex') end", "encode(v_c{at}, 'hex')")
-    )
     return f"""
 declare
-  r {table.schema}.{table.name};
+  r {table.schema}.{table.name};{_CONTEXT}{declared}
+begin
+{_decided(table)}
+  if v_version > 1 then
+    select h.row_hash into v_previous
+    from {table.schema}.{table.history} h where h."{table.key}" = r."{table.key}" and h.version = v_version - 1;
+  end if;{committed}
+{_inserted(table, number)}
+  if v_context is null then
+    insert into {table.schema}.audit_unattributedwrite (model, object_id, object_version, role)
+    values ('{table.label}', r."{table.key}"::text, v_version, session_user);
+  end if;
+  return null;
+end
+"""  # noqa: S608  # nosec B608  names from the models, checked in functions()
+
+
+#: A write without context is the database role's own; the empty setting is what a finished transaction leaves.
+_CONTEXT = """
   v_kind text;
   v_version bigint;
   v_previous bytea;
@@ -207,9 +218,13 @@ declare
   v_behalf text := coalesce(v_context->>'behalf', '');
   v_channel text := coalesce(v_context->>'channel', 'db');
   v_request text := coalesce(v_context->>'request', '');
-  v_reason text := nullif(v_context->>'reason', '');{declared}
-begin
-  if tg_op = 'INSERT' then
+  v_reason text := nullif(v_context->>'reason', '');"""
+
+
+def _decided(table: Table) -> str:
+    """What kind of row and which version it will be, unless the write is refused."""
+    key = f'"{table.key}"'
+    return f"""  if tg_op = 'INSERT' then
     r := new; v_kind := '+'; v_version := new.version;{"".join(_begins(table, one) for one in table.machines)}
   elsif tg_op = 'DELETE' then
     r := old; v_kind := '-'; v_version := old.version + 1;
@@ -224,11 +239,19 @@ begin
         message = format('{table.label} %s is at version %s, the write was made for version %s',
           old.{key}, old.version, new.version);
     end if;{"".join(_steps(table, one) for one in table.machines)}
-  end if;
-  if v_version > 1 then
-    select h.row_hash into v_previous from {history} h where h.{key} = r.{key} and h.version = v_version - 1;
-  end if;{committed}
-  insert into {history} (
+  end if;"""
+
+
+def _inserted(table: Table, number: Mapping[str, int]) -> str:
+    """The history row; the order of the hashed row is the format, see docs/adr/0001-history-hash.md."""
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    values = ", ".join(f'r."{column.name}"' for column in table.columns)
+    hashed = ", ".join(f"v_c{number[one.name]}" if one.personal else _bytes(one) for one in table.columns)
+    salts, commitments = (
+        "jsonb_build_object(" + ", ".join(f"'{name}', {text.format(at=at)}" for name, at in number.items()) + ")"
+        for text in ("case when v_c{at} is not null then encode(v_s{at}, 'hex') end", "encode(v_c{at}, 'hex')")
+    )
+    return f"""  insert into {table.schema}.{table.history} (
     {names},
     history_date, history_change_reason, history_type, history_user_id, version, schema_version, xid, actor_kind,
     actor_id, actor_label, on_behalf_of, actor_channel, request_id, salts, commitments, prev_hash, row_hash
@@ -244,11 +267,4 @@ begin
       convert_to(v_kind, 'UTF8'), v_at, v_xid, v_user, convert_to(v_actor_kind, 'UTF8'), convert_to(v_actor_id, 'UTF8'),
       convert_to(v_channel, 'UTF8'), convert_to(v_request, 'UTF8'), v_c1, v_c2, v_c3, v_previous,
       {hashed})))
-  );
-  if v_context is null then
-    insert into {table.schema}.audit_unattributedwrite (model, object_id, object_version, role)
-    values ('{table.label}', r.{key}::text, v_version, session_user);
-  end if;
-  return null;
-end
-"""  # noqa: S608  # nosec B608  names from the models, checked in functions()
+  );"""  # noqa: S608  # nosec B608  names from the models, checked in functions()

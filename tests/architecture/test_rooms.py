@@ -78,7 +78,7 @@ def test_only_the_guarded_client_imports_an_http_client() -> None:
 def test_fsm_rows_are_never_refreshed_or_deferred() -> None:
     calls = [
         f"{name_of(path)}:{line}" for path in files() for call, line in _calls(path)
-        if call.rsplit(".", 1)[-1] in {"refresh_from_db", "only", "defer"}
+        if call.rsplit(".", 1)[-1] in {"refresh_from_db", "only", "defer"} and call != "super().refresh_from_db"
     ]  # fmt: skip
     assert calls == []
 

@@ -63,7 +63,7 @@ class Errand(FSMModelMixin, models.Model):
     fsm_initial: ClassVar[set[str]] = {"queued"}
 
     def __str__(self) -> str:
-        return self.state
+        return f"errand {self.pk}"
 
     @transition(state, source="queued", target="sent")
     def mark_sent(self) -> None: ...
