@@ -38,8 +38,8 @@ def _own_password(request: HttpRequest, extra_context: Any = None) -> HttpRespon
     return redirect("password")
 
 
-admin.site.login = _door  # type: ignore[assignment]
-admin.site.password_change = _own_password  # type: ignore[assignment]
+admin.site.login = _door  # type: ignore[method-assign]
+admin.site.password_change = _own_password  # type: ignore[method-assign, assignment]
 admin.site.site_header = admin.site.site_title = _("Service desk")
 admin.site.unregister(Group)
 
@@ -88,7 +88,7 @@ class RoleGrantInline(ShownInline):
     readonly_fields = ("granted_by", "granted_at")
 
 
-class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
+class NewUserForm(forms.ModelForm):
     roles = forms.MultipleChoiceField(label=_("Roles"), choices=ROLES, initial=[Role.REQUESTER], required=False)
 
 

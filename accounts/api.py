@@ -22,7 +22,7 @@ from audit.rest import (
 )
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the schema names the key."""
 
     target_class = "accounts.authentication.ApiKeyAuthentication"
@@ -32,7 +32,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "description": "sdk_<prefix>_<secret>"}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the schema names the session of a page."""
 
     target_class = "accounts.authentication.SessionAuthentication"
@@ -104,7 +104,7 @@ class UserViewSet(ConfigViewSet):
 
     queryset = User.objects.get_queryset().prefetch_related("role_grants__group", "memberships")
     serializer_class = UserSerializer
-    http_method_names: ClassVar[list[str]] = ["get", "post", "patch", "head", "options"]
+    http_method_names = ["get", "post", "patch", "head", "options"]
     filterset_fields: ClassVar[dict[str, list[str]]] = {
         "email": ["exact"],
         "is_active": ["exact"],

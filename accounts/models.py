@@ -133,7 +133,7 @@ class User(AbstractBaseUser, Tracked):
     Sign-ins are events, not a column, so that signing in makes no new version of the person.
     """
 
-    last_login = None  # type: ignore[assignment]
+    last_login = None
 
     email = personal(AddressField(_("mail address"), unique=True))
     name = personal(models.CharField(_("name"), max_length=200, blank=True))
@@ -166,7 +166,7 @@ class User(AbstractBaseUser, Tracked):
         verbose_name=_("roles"),
     )
 
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    objects: ClassVar[UserManager] = UserManager()
     history = records(exclude=["password"])
 
     EMAIL_FIELD = "email"
@@ -235,15 +235,15 @@ class Team(Tracked):
         return self.name
 
     def clean(self) -> None:
-        """Refuses a parent that lies below this team; the walk ends, because it stops at a team seen before."""
-        above, seen = self.parent, {self.pk}
+        """Refuses a parent that lies below this team. It reads the parents anew: an object at hand may be of before."""
+        above, seen = self.parent_id, {self.pk} - {None}
         while above is not None:
-            if above.pk in seen and above.pk is not None:
+            if above in seen:
                 raise ValidationError(
                     {"parent": _("A team can't be part of itself or of a team below it.")}, code="cycle"
                 )
-            seen.add(above.pk)
-            above = above.parent
+            seen.add(above)
+            above = Team.objects.filter(pk=above).values_list("parent_id", flat=True).first()
 
 
 class Membership(Tracked):

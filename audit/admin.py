@@ -60,7 +60,7 @@ def explain(refusal: ActionRefused, row: Any = None, seen: int | None = None) ->
     return [*lines, str(refusal.remedy)] if refusal.remedy else lines
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Shows and changes nothing: for rows that only the desk itself writes. Transitions still work."""
 
     #: Who may look, beside those who may change.
@@ -206,7 +206,7 @@ def _seen(request: HttpRequest) -> int | None:
     return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
 
 
-class TrackedInline(admin.TabularInline):  # type: ignore[type-arg]
+class TrackedInline(admin.TabularInline):
     """Parts of a tracked object, saved by the same actions and with their own versions."""
 
     extra = 0
@@ -231,7 +231,7 @@ class TrackedInline(admin.TabularInline):  # type: ignore[type-arg]
         """Each row carries the version that the page shows."""
         base: Any = self.form
 
-        class Versioned(base):  # type: ignore[misc]
+        class Versioned(base):
             row_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
             def __init__(self, *args: Any, **more: Any) -> None:
@@ -265,7 +265,7 @@ class TrackedAdmin(ReadOnlyAdmin, SimpleHistoryAdmin):
         super().__init__(model, admin_site)
         # The stock history page looks for these among fields that are read-only there, and fails.
         self._prepopulated = self.prepopulated_fields
-        self.prepopulated_fields = {}
+        self.__dict__["prepopulated_fields"] = {}
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self._prepopulated
@@ -345,15 +345,15 @@ class TrackedAdmin(ReadOnlyAdmin, SimpleHistoryAdmin):
         """An action's refusal is shown by the same form, validated once more with the refusal as its error."""
         try:
             with transaction.atomic():
-                return super()._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
+                return super()._changeform_view(request, object_id, form_url, extra_context)
         except ActionRefused as refusal:
             request._refusal = refusal
-            return super()._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
+            return super()._changeform_view(request, object_id, form_url, extra_context)
 
     def _delete_view(self, request: Any, object_id: Any, extra_context: Any) -> Any:
         try:
             with transaction.atomic():
-                return super()._delete_view(request, object_id, extra_context)  # type: ignore[misc]
+                return super()._delete_view(request, object_id, extra_context)
         except ActionRefused as refusal:
             for line in explain(refusal):
                 messages.error(request, line)

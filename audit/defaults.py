@@ -135,8 +135,8 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         request = (parser_context or {}).get("request")
-        declared = request.META.get("CONTENT_LENGTH") if request is not None else None
-        return parse_json(read_limited(stream, int(declared) if str(declared or "").isdigit() else None))
+        declared = str(request.META.get("CONTENT_LENGTH") or "") if request is not None else ""
+        return parse_json(read_limited(stream, int(declared) if declared.isdecimal() and len(declared) < 19 else None))
 
 
 class HasActor(BasePermission):
@@ -189,7 +189,7 @@ class PrincipalThrottle(BaseThrottle):
         return not limit or count(f"api-{kind}", who, self.window) <= int(limit)
 
     def _principal(self, request: Request) -> tuple[str, str]:
-        actor = request.auth
+        actor: Any = request.auth
         if actor is None:
             return "stranger", address_of(request)
         return str(actor.kind), str(actor.id)

@@ -61,7 +61,7 @@ def after(queryset: QuerySet[Any], ordering: Sequence[str], values: Sequence[Any
 class KeysetPagination(BasePagination):
     """`?limit=` (at most 200) and `?cursor=`; the order, the view's or the one chosen, ends in a unique column."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         return self.page_of(queryset, request, view.ordering_of(request))
 
     def page_of(self, queryset: QuerySet[Any], request: Request, ordering: Sequence[str]) -> list[Any]:

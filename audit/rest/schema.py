@@ -23,36 +23,39 @@ IF_NONE_MATCH = _header("If-None-Match", "The ETag that you have; 304 when it st
 class Schema(AutoSchema):
     """The stock schema with our headers and one problem answer for every refusal."""
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
-        own = list(super().get_override_parameters())
-        if not getattr(self.view, "speaks_versions", False):
+    def get_override_parameters(self) -> list[Any]:
+        own: list[Any] = list(super().get_override_parameters())
+        view: Any = self.view
+        if not getattr(view, "speaks_versions", False):
             return own
-        detail = getattr(self.view, "detail", False)
+        detail = getattr(view, "detail", False)
         if self.method == "POST":
             own.append(IDEMPOTENCY)
         if detail and self.method in {"POST", "PATCH", "DELETE"}:
             own.append(IF_MATCH)
-        if self.view.action == "retrieve":
+        if view.action == "retrieve":
             own.append(IF_NONE_MATCH)
-        if self.view.action == "list":
-            own += self._list_parameters()
+        if view.action == "list":
+            own += self._list_parameters(view)
         return own
 
-    def _list_parameters(self) -> list[OpenApiParameter]:
+    def _list_parameters(self, view: Any) -> list[OpenApiParameter]:
         found = []
-        if self.view.can_search:
+        if view.can_search:
             found.append(OpenApiParameter("search", str, description="Words to look for."))
-        if self.view.orderings:
-            found.append(OpenApiParameter("order", str, enum=sorted(self.view.orderings), description="The order."))
+        if view.orderings:
+            found.append(OpenApiParameter("order", str, enum=sorted(view.orderings), description="The order."))
         return found
 
     def get_request_serializer(self) -> Any:
-        takes = getattr(self.view, "takes", None)
-        return takes if takes and self.view.action == "create" else super().get_request_serializer()
+        view: Any = self.view
+        takes = getattr(view, "takes", None)
+        return takes if takes and view.action == "create" else super().get_request_serializer()
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
+        describe: Any = self._get_response_for_code
         if direction == "response":
-            bodies["default"] = self._get_response_for_code(Problem, "default", [MEDIA_TYPE], direction)
+            bodies["default"] = describe(Problem, "default", [MEDIA_TYPE], direction)
             bodies["default"]["description"] = "A refusal: what, why, and the way out."
         return bodies

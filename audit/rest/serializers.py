@@ -128,7 +128,7 @@ class Problem(serializers.Serializer[Any]):
 class HistoryActor(serializers.Serializer[Any]):
     kind = serializers.CharField()
     id = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     on_behalf_of = serializers.CharField()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action as extra_route
+from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -39,8 +40,9 @@ def verb(
             return self.once(lambda: _answer(self, method, takes or EmptyInput, shows, status))
 
         # The stock tools look at the wrapped signature, which is not the route's.
-        del run.__wrapped__  # type: ignore[attr-defined]
-        described = extend_schema(request=takes, **({"responses": {status: shows}} if shows else {}))(run)
+        del run.__wrapped__
+        answers: Any = {status: shows} if shows else empty
+        described = extend_schema(request=takes, responses=answers)(run)
         url_path = path or method.__name__.replace("_", "-")
         return extra_route(detail=detail, methods=["post"], url_path=url_path)(described)
 

@@ -86,7 +86,8 @@ class ApiViewSet(GenericViewSet[Any]):
         """A stale save is told what changed meanwhile, as far as this resource shows it."""
         if isinstance(exc, Stale) and isinstance(self.row, Tracked) and "diff" not in exc.extra:
             seen = expected_version_of(self.request, self.row)
-            names = {field.source for field in self.get_serializer().fields.values()}
+            shown: Any = self.get_serializer()
+            names = {field.source for field in shown.fields.values()}
             exc.extra["diff"] = diff_since(self.row, seen, names) if seen is not None else {}
         return super().handle_exception(exc)
 
