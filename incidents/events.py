@@ -60,9 +60,7 @@ KINDS: dict[str, Kind] = {
     IncidentEvent.HOLD_CHANGED: Kind(
         "The reason or the wake-up of a hold changed.", ("old", "new", "old_until", "until")
     ),
-    IncidentEvent.RESUMED: Kind(
-        "Work goes on; `cause` is person, requester or wake_up.", (*_ON_HOLD, "cause")
-    ),
+    IncidentEvent.RESUMED: Kind("Work goes on; `cause` is person, requester or wake_up.", (*_ON_HOLD, "cause")),
     IncidentEvent.WAKE_UP_DUE: Kind("A hold came to its wake-up.", ("hold_reason",)),
     IncidentEvent.RESOLVED: Kind(
         "The service is back; who has it then, and a hold that ended by it with its seconds.",
@@ -75,18 +73,25 @@ KINDS: dict[str, Kind] = {
         "A resolved incident was opened again; `by_import` marks a step out of closed that an import carried.",
         ("count", "by_import"),
     ),
-    IncidentEvent.CLOSED: Kind("The incident ended; how restoration was confirmed.", ("confirmation", "closing_category")),
-    IncidentEvent.CANCELLED: Kind("The incident was none; the former state and a hold that ended by it.", ("cancel_reason", "old", *_ON_HOLD)),
+    IncidentEvent.CLOSED: Kind(
+        "The incident ended; how restoration was confirmed.", ("confirmation", "closing_category")
+    ),
+    IncidentEvent.CANCELLED: Kind(
+        "The incident was none; the former state and a hold that ended by it.", ("cancel_reason", "old", *_ON_HOLD)
+    ),
     IncidentEvent.PRIORITY_CHANGED: Kind(
         "The priority in force changed, by new inputs, an override, or the end of one.", ("old", "new", "cause")
     ),
     IncidentEvent.PRIORITY_OVERRIDDEN: Kind(
-        "A person or a rule put a priority above the derived one, or lifted it (null).", ("override", "until", "derived")
+        "A person or a rule put a priority above the derived one, or lifted it (null).",
+        ("override", "until", "derived"),
     ),
     IncidentEvent.RECATEGORISED: Kind(
         "Category or service changed; ids before and after.", ("old_category", "category", "old_service", "service")
     ),
-    IncidentEvent.DETAILS_CHANGED: Kind("Text, kind, requester or early times changed; the names of the fields.", ("fields",)),
+    IncidentEvent.DETAILS_CHANGED: Kind(
+        "Text, kind, requester or early times changed; the names of the fields.", ("fields",)
+    ),
     IncidentEvent.CONTAINED: Kind("The damage no longer grows.", ("note",)),
     IncidentEvent.COMMENTED: Kind(
         "A comment was written; `author_kind` is requester, agent or system.",

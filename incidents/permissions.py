@@ -56,11 +56,12 @@ def is_own(actor: Actor, incident: Case) -> bool:
     return actor.user_id is not None and incident.requester_id == actor.user_id
 
 
-def is_staff_for(actor: Actor, incident: Case, *, is_paged: bool = False) -> bool:
-    """Whether the actor may read the internal part: everybody who sees it, except who only reported it."""
-    return sees_all(actor) or is_paged or _of_team(actor, incident, *_TEAM_ROLES) or (
-        actor.has_role("agent", "lead") and actor.user_id is not None and incident.logged_by_id == actor.user_id
-    )  # fmt: skip
+def is_staff_for(actor: Actor, incident: Case, *, is_participant: bool = False, is_paged: bool = False) -> bool:
+    """Whether the actor may read the internal part: who works at it or oversees it, not who only reported it."""
+    if sees_all(actor) or (is_paged and actor.is_person) or _of_team(actor, incident, *_TEAM_ROLES):
+        return True
+    logged = incident.logged_by_id == actor.user_id and not is_own(actor, incident)
+    return actor.is_person and actor.has_role(*_TEAM_ROLES) and (is_participant or logged)
 
 
 def _of_team(actor: Actor, incident: Case, *roles: str) -> bool:
@@ -151,6 +152,11 @@ def can_close(actor: Actor, incident: Case) -> bool:
 
 def can_reopen(actor: Actor, incident: Case) -> bool:
     return can_confirm(actor, incident) or _ends(actor, incident)
+
+
+def can_open_again(actor: Actor, incident: Case) -> bool:
+    """After closing: who could have reopened it, and the requester."""
+    return (is_own(actor, incident) and _writes(actor)) or _ends(actor, incident)
 
 
 def can_cancel(actor: Actor, incident: Case) -> bool:

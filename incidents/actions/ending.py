@@ -101,9 +101,7 @@ def resolve(
     Who resolves an unowned incident becomes its assignee. The system closes it five days later (a setting). Refused:
     when it is not open, an unknown code, who may not work on it.
     """
-    resolution = Resolution(
-        code=code, cause=cause, notes=notes, fix_kind=fix_kind, closing_category=closing_category
-    )
+    resolution = Resolution(code=code, cause=cause, notes=notes, fix_kind=fix_kind, closing_category=closing_category)
     incident = locked(incident, expected_version)
     require(permissions.can_work, by, incident, "resolve")
     hold = hold_facts(incident, at)
@@ -163,9 +161,7 @@ def reopen(
         incident.assignee_id = None
     stay_awake(incident, at)
     saved(incident)
-    record(
-        IncidentEvent.REOPENED, incident, by, at, reason=reason, count=incident.reopen_count, by_import=by_import
-    )
+    record(IncidentEvent.REOPENED, incident, by, at, reason=reason, count=incident.reopen_count, by_import=by_import)
     return settled(incident)
 
 

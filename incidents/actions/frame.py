@@ -81,11 +81,9 @@ def require(predicate: Callable[..., bool], by: Actor, incident: Incident, doing
     """Refuses what the table of who may do what does not allow; being paged is looked up only when it decides."""
     if predicate(by, incident):
         return
-    if "is_paged" in predicate.__kwdefaults__ if predicate.__kwdefaults__ else False:
-        paged = by.is_person and Participant.objects.filter(
-            incident_id=incident.pk, user_id=by.user_id, role=ParticipantRole.PAGED
-        )
-        if paged and paged.exists() and predicate(by, incident, is_paged=True):
+    if by.user_id is not None and "is_paged" in (predicate.__kwdefaults__ or {}):
+        roles = Participant.objects.filter(incident_id=incident.pk, user_id=by.user_id)
+        if predicate(by, incident, is_paged=True) and roles.filter(role=ParticipantRole.PAGED).exists():
             return
     raise Forbidden(
         f"{by.label} may not {doing} {incident.reference}",
@@ -138,7 +136,7 @@ def aware(field: str, value: datetime) -> datetime:
 
 def later_than(field: str, value: datetime, at: datetime) -> datetime:
     if aware(field, value) <= at:
-        raise Invalid(f"{field} {value:%Y-%m-%d %H:%M} is not in the future", field=field, remedy="choose a later moment")
+        raise Invalid(f"{field} {value:%Y-%m-%d %H:%M} is not in the future", field=field, remedy="choose a later one")
     return value
 
 
@@ -168,4 +166,4 @@ def stay_awake(incident: Incident, at: datetime) -> None:
 
 
 def name_of(user_id: int | None) -> str:
-    return str(User.objects.filter(pk=user_id).first() or "somebody")
+    return "somebody" if user_id is None else str(User.objects.get(pk=user_id))

@@ -21,6 +21,7 @@ from incidents.actions.frame import (
     idle_after,
     line,
     locked,
+    require,
     settled,
     text,
 )
@@ -185,7 +186,7 @@ def _only_as_requester(
     }
     for field, is_said in foreign.items():
         if is_said:
-            raise Forbidden(f"a requester may not set {field}", field=field, remedy="leave it out; the desk fills it in")
+            raise Forbidden(f"a requester may not set {field}", field=field, remedy="leave it out")
 
 
 def _check_backdating(times: Times, reason: str, at: datetime) -> None:
@@ -254,7 +255,8 @@ def suggested_impact(service: Service | None, impacts: int) -> int:
 def derived_priority(incident: Incident) -> int:
     """What the incident's own version of the matrix says; a cell outside it is refused by naming the sides."""
     sides = incident.matrix.matrix
-    for field, value, side in (("impact", incident.impact, sides.impacts), ("urgency", incident.urgency, sides.urgencies)):
+    given = (("impact", incident.impact, sides.impacts), ("urgency", incident.urgency, sides.urgencies))
+    for field, value, side in given:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= side:
             raise Invalid(f"{field} {value!r} is not in the priority matrix", field=field, remedy=f"1 to {side}")
     return sides.priority(incident.impact, raised_urgency(incident.urgency, is_vip=incident.is_vip_raised))
@@ -270,9 +272,7 @@ def _team_for(team: Team | None, service: Service | None, assignee: User | None,
     return Team.objects.filter(is_triage=True, is_active=True).order_by("id").values_list("pk", flat=True).first()
 
 
-def _first_contact(
-    incident: Incident, by: Actor, at: datetime, *, started: bool, resolved: Resolution | None
-) -> None:
+def _first_contact(incident: Incident, by: Actor, at: datetime, *, started: bool, resolved: Resolution | None) -> None:
     """On phone, chat and in person the contact itself is the first response, by whoever takes it."""
     if incident.channel in VOICE_CHANNELS and by.is_person and not incident.is_imported and permissions.can_triage(by):
         incident.first_response_at = incident.reported_at
@@ -287,9 +287,7 @@ def _first_contact(
         incident.idle_at = idle_after(at)
 
 
-def _record_opening(
-    incident: Incident, by: Actor, at: datetime, reason: str, resolved: Resolution | None
-) -> None:
+def _record_opening(incident: Incident, by: Actor, at: datetime, reason: str, resolved: Resolution | None) -> None:
     record(
         IncidentEvent.OPENED, incident, by, at, reason=reason.strip(), state=str(incident.state),
         channel=incident.channel, priority=incident.priority, team=incident.team_id, assignee=incident.assignee_id,
@@ -313,9 +311,10 @@ def open_again_linked(
         raise IllegalTransition(
             f"{old.reference} is {State(old.state).label}, not closed", field="state", remedy="reopen it instead"
         )
-    if not (permissions.can_reopen(by, old) or permissions.is_own(by, old) or permissions.can_work(by, old)):
-        raise Forbidden(f"{by.label} may not open {old.reference} again", remedy="log a new incident")
-    told = {} if not permissions.can_triage(by) else {"team": _if_active(old.team), "requester": _if_active(old.requester)}
+    require(permissions.can_open_again, by, old, "open again")
+    told: dict[str, Any] = {}
+    if permissions.can_triage(by):
+        told = {"team": _if_active(old.team), "requester": _if_active(old.requester)}
     fresh = open_incident(
         title=old.title, description=description or old.description, kind=old.kind, impact=old.impact,
         urgency=old.urgency, category=_if_active(old.category), service=_if_active(old.service), recurrence_of=old,

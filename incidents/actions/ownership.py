@@ -128,12 +128,12 @@ def start(*, incident: Incident, by: Actor, at: datetime, expected_version: int 
 
 @action
 def acknowledge(*, incident: Incident, by: Actor, at: datetime, expected_version: int | None = None) -> Incident:
-    """A named person says "I am on it"; work begins, and an unowned incident is theirs. Records `incident.acknowledged`.
+    """A named person says "I am on it": work begins, and an unowned incident is theirs.
 
-    The same person again gets the same result. Refused with `AlreadyAcknowledged` when somebody else was first, to
-    keys, jobs and robots that stand for no person, and once the incident is resolved.
+    Records `incident.acknowledged`. The same person again gets the same result. Refused with `AlreadyAcknowledged` when
+    somebody else was first, to keys, jobs and robots that stand for no person, and once the incident is resolved.
     """
-    if not by.is_person:
+    if by.user_id is None:
         raise Forbidden(
             f"{by.label} is no person: only a named person acknowledges",
             remedy="let the person on call do it by page, link, API key of their own, or phone",
@@ -151,14 +151,11 @@ def acknowledge(*, incident: Incident, by: Actor, at: datetime, expected_version
             holder=holder,
             since=incident.acknowledged_at.isoformat(),
         )
-    assert by.user_id is not None
     move(incident, "acknowledging", incident.acknowledge, by.user_id, at)
     is_first = incident.channel == Channel.ALERT and incident.first_response_at is None
     if is_first:
         incident.first_response_at = at
     stay_awake(incident, at)
     saved(incident)
-    record(
-        IncidentEvent.ACKNOWLEDGED, incident, by, at, assignee=incident.assignee_id, is_first_response=is_first
-    )
+    record(IncidentEvent.ACKNOWLEDGED, incident, by, at, assignee=incident.assignee_id, is_first_response=is_first)
     return settled(incident)

@@ -30,7 +30,7 @@ from incidents.actions.frame import (
 from incidents.actions.opening import Times, check_times, derived_priority
 from incidents.events import IncidentEvent
 from incidents.models import OPEN_STATES, Category, DetectedBy, Incident, Kind, PriorityMatrix, Service, State
-from incidents.priority import HIGHEST, LOWEST
+from incidents.priority import HIGHEST, LOWEST, problems
 
 #: What `revise` takes; impact and urgency derive the priority, the rest is told as it is.
 REVISABLE = (
@@ -65,7 +65,12 @@ def revise(
         setattr(incident, field, _checked(incident, field, value))
     if {"occurred_at", "detected_at"} & values.keys():
         check_times(
-            Times(occurred_at=incident.occurred_at, detected_at=incident.detected_at, reported_at=incident.reported_at), at
+            Times(
+                occurred_at=incident.occurred_at,
+                detected_at=incident.detected_at,
+                reported_at=incident.reported_at,
+            ),
+            at,
         )
     if {"impact", "urgency"} & values.keys():
         derived = derived_priority(incident)
@@ -204,7 +209,14 @@ def expire_override(*, incident: Incident, by: Actor, at: datetime) -> Incident:
 
 
 def _put_override(
-    incident: Incident, by: Actor, at: datetime, priority: int | None, reason: str, until: datetime | None, *, cause: str
+    incident: Incident,
+    by: Actor,
+    at: datetime,
+    priority: int | None,
+    reason: str,
+    until: datetime | None,
+    *,
+    cause: str,
 ) -> None:
     """Sets or lifts the override of a locked incident and tells what is in force now."""
     if incident.state not in OPEN_STATES:
@@ -224,7 +236,8 @@ def _put_override(
         until=until.isoformat() if until else None,
     )  # fmt: skip
     if incident.priority != old:
-        record(IncidentEvent.PRIORITY_CHANGED, incident, by, at, reason=reason, old=old, new=incident.priority, cause=cause)
+        new = incident.priority
+        record(IncidentEvent.PRIORITY_CHANGED, incident, by, at, reason=reason, old=old, new=new, cause=cause)
 
 
 @action
@@ -252,11 +265,13 @@ def change_matrix(
     if now is not None and expected_version is not None:
         assert_fresh(now, expected_version)
     sides = [list(row) if isinstance(row, list | tuple) else row for row in rows]
+    if wrong := problems(sides):
+        raise Invalid("; ".join(wrong), field="rows", remedy="give rows of priorities from 1 to 5, one per impact")
     fresh = PriorityMatrix(
         name=name or (now.name if now else "Priority matrix"),
         rows=sides,
         impacts=list(impacts) if impacts is not None else _names(now.impacts if now else [], len(sides)),
-        urgencies=list(urgencies) if urgencies is not None else _names(now.urgencies if now else [], _width(sides)),
+        urgencies=list(urgencies) if urgencies is not None else _names(now.urgencies if now else [], len(sides[0])),
         vip_raises_urgency=bool(now and now.vip_raises_urgency) if vip_raises_urgency is None else vip_raises_urgency,
         created_at=at,
     )
@@ -282,11 +297,7 @@ def _refuse_bad_matrix(matrix: PriorityMatrix) -> None:
         matrix.full_clean()
     except ValidationError as error:
         field, texts = next(iter(error.message_dict.items()))
-        raise Invalid(" ".join(texts), field=field, remedy="rows of 1 to 5, one per impact", fields=error.message_dict) from error
-
-
-def _width(rows: Sequence[Any]) -> int:
-    return len(rows[0]) if rows and isinstance(rows[0], list) else 0
+        raise Invalid(" ".join(texts), field=field, remedy="rows of 1 to 5, one per impact") from error
 
 
 def _names(known: list[str], side: int) -> list[str]:

@@ -9,7 +9,17 @@ from audit.actions import Forbidden, action, record
 from audit.actor import Actor
 from audit.context import current_entry
 from incidents import permissions
-from incidents.actions.frame import IllegalTransition, active_user, choice, locked, require, saved, settled, stay_awake, text
+from incidents.actions.frame import (
+    IllegalTransition,
+    active_user,
+    choice,
+    locked,
+    require,
+    saved,
+    settled,
+    stay_awake,
+    text,
+)
 from incidents.actions.holding import end_hold
 from incidents.actions.telling import tell_comment
 from incidents.events import IncidentEvent
@@ -77,8 +87,8 @@ def _may_speak(by: Actor, incident: Incident, *, is_public: bool) -> None:
     predicate = permissions.can_comment if is_public else permissions.can_note
     if predicate(by, incident):
         return
-    followed = by.is_person and Participant.objects.filter(incident_id=incident.pk, user_id=by.user_id).exists()
-    if followed and predicate(by, incident, is_participant=True):
+    roles = Participant.objects.filter(incident_id=incident.pk, user_id=by.user_id or 0)
+    if predicate(by, incident, is_participant=True) and roles.exists():
         return
     raise Forbidden(f"{by.label} may not comment on {incident.reference}", remedy="ask its team or an incident manager")
 
@@ -107,9 +117,7 @@ def _answered(incident: Incident, by: Actor, at: datetime) -> None:
 
 
 @action
-def contain(
-    *, incident: Incident, by: Actor, at: datetime, note: str, expected_version: int | None = None
-) -> Incident:
+def contain(*, incident: Incident, by: Actor, at: datetime, note: str, expected_version: int | None = None) -> Incident:
     """The damage no longer grows; the first time counts. Records `incident.contained`. Refused unless open."""
     note = text("note", note, required=True, longest=2000)
     incident = locked(incident, expected_version)
@@ -152,7 +160,10 @@ def add_participant(
 
 @action
 def remove_watcher(*, incident: Incident, by: Actor, at: datetime, user: User) -> bool:
-    """Ends watching, by the person or who may comment. Records `incident.participant_removed`; False if nobody watched."""
+    """Ends watching, by the person or who may comment; False if nobody watched.
+
+    Records `incident.participant_removed`.
+    """
     if user.pk != by.user_id:
         _may_speak(by, incident, is_public=True)
     known = Participant.objects.filter(incident_id=incident.pk, user_id=user.pk, role=ParticipantRole.WATCHER).first()

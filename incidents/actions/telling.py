@@ -26,7 +26,9 @@ def tell_comment(incident: Incident, comment: Comment, by: Actor, at: datetime) 
     """A public comment of the desk goes to the requester, one of the requester to who works on it."""
     facts = {"author": comment.author_label, "body": comment.body}
     if comment.author_kind == Comment.AuthorKind.REQUESTER:
-        _tell_assignee(incident, "answered", lambda: _("The requester answered"), f"comment:{comment.pk}", by, at, facts)
+        _tell_assignee(
+            incident, "answered", lambda: _("The requester answered"), f"comment:{comment.pk}", by, at, facts
+        )
     else:
         _tell_requester(incident, "commented", lambda: _("News"), f"comment:{comment.pk}", by, at, facts)
 
@@ -62,21 +64,40 @@ def is_silent(incident: Incident) -> bool:
 
 
 def _tell_requester(
-    incident: Incident, template: str, subject: Any, key: str, by: Actor, at: datetime, facts: dict[str, Any] | None = None
+    incident: Incident,
+    template: str,
+    subject: Any,
+    key: str,
+    by: Actor,
+    at: datetime,
+    facts: dict[str, Any] | None = None,
 ) -> None:
     if incident.requester_id is not None and not is_silent(incident):
         _mail(User.objects.get(pk=incident.requester_id), incident, template, subject, key, by, at, facts or {})
 
 
 def _tell_assignee(
-    incident: Incident, template: str, subject: Any, key: str, by: Actor, at: datetime, facts: dict[str, Any] | None = None
+    incident: Incident,
+    template: str,
+    subject: Any,
+    key: str,
+    by: Actor,
+    at: datetime,
+    facts: dict[str, Any] | None = None,
 ) -> None:
     if incident.assignee_id not in (None, by.user_id) and not is_silent(incident):
         _mail(User.objects.get(pk=incident.assignee_id), incident, template, subject, key, by, at, facts or {})
 
 
 def _mail(
-    user: User, incident: Incident, template: str, subject: Any, key: str, by: Actor, at: datetime, facts: dict[str, Any]
+    user: User,
+    incident: Incident,
+    template: str,
+    subject: Any,
+    key: str,
+    by: Actor,
+    at: datetime,
+    facts: dict[str, Any],
 ) -> None:
     """One mail in the person's language; instants in the facts are shown in the person's zone."""
     with translation.override(user.locale):

@@ -41,7 +41,8 @@ def remind_idle(*, incident: Incident, by: Actor, at: datetime) -> Incident:
     incident = locked(incident)
     if incident.idle_at is None or incident.idle_at > at:
         return incident
-    spoken_at = Comment.objects.filter(incident_id=incident.pk).order_by("-id").values_list("created_at", flat=True).first()
+    spoken = Comment.objects.filter(incident_id=incident.pk).order_by("-id")
+    spoken_at = spoken.values_list("created_at", flat=True).first()
     if spoken_at is not None and idle_after(spoken_at) > at:
         incident.idle_at = idle_after(spoken_at)
         saved(incident)
@@ -59,7 +60,10 @@ def _remind(incident: Incident, by: Actor, at: datetime) -> None:
 
 @action
 def schedule_idle(*, incident: Incident, idle_at: datetime, by: Actor, at: datetime) -> Incident:
-    """Sets another moment for the idle reminder, e.g. in business days; only the system, only while open and not held."""
+    """Sets another moment for the idle reminder, e.g. in business days; changes nothing where none is planned.
+
+    Only the system plans. Nothing is recorded: a planned reminder is no news.
+    """
     if not permissions.is_machinery(by):
         raise Forbidden("only the system plans reminders", remedy="work on it, or put it on hold")
     incident = locked(incident)

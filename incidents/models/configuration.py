@@ -87,7 +87,9 @@ class Service(Tracked):
         verbose_name_plural = _("services")
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(condition=Q(criticality__gte=1, criticality__lte=4), name="incidents_service_criticality"),
+            models.CheckConstraint(
+                condition=Q(criticality__gte=1, criticality__lte=4), name="incidents_service_criticality"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -124,7 +126,9 @@ class PriorityMatrix(Tracked):
         verbose_name_plural = _("priority matrices")
         ordering = ["-number"]
         constraints = [
-            models.UniqueConstraint(fields=["is_current"], condition=Q(is_current=True), name="incidents_matrix_one_current"),
+            models.UniqueConstraint(
+                fields=["is_current"], condition=Q(is_current=True), name="incidents_matrix_one_current"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -140,7 +144,8 @@ class PriorityMatrix(Tracked):
         if not found["rows"]:
             for field, side in (("impacts", len(self.rows)), ("urgencies", len(self.rows[0]))):
                 names = getattr(self, field)
-                fits = isinstance(names, list) and len(names) == side and all(isinstance(one, str) and one for one in names)
-                found[field] = [] if fits else [_("Give a list of %(side)s names.") % {"side": side}]
+                fits = isinstance(names, list) and len(names) == side
+                named = fits and all(isinstance(one, str) and one for one in names)
+                found[field] = [] if named else [_("Give a list of %(side)s names.") % {"side": side}]
         if wrong := {field: texts for field, texts in found.items() if texts}:
             raise ValidationError(wrong)

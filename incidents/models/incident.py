@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, FSMModelMixin, transition
 
+from audit.actor import Actor
 from audit.models import Tracked, personal, records
 from incidents.models.choices import (
     OPEN_STATES,
@@ -27,10 +29,60 @@ from incidents.models.choices import (
     WorkaroundOutcome,
 )
 from incidents.models.configuration import Category, PriorityMatrix, Service
-from incidents.models.visibility import SEARCHED, IncidentQuerySet
+from incidents.permissions import sees_all
 
 _NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
 _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
+
+
+#: What full-text search reads; the index of the same expression answers it. 'simple' keeps words of all languages.
+SEARCHED = SearchVector("title", "description", config="simple")
+
+
+class IncidentQuerySet(models.QuerySet["Incident"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """Only what the actor may see. Everything outside answers 404 and is absent from counts and search."""
+        if sees_all(actor):
+            return self
+        if actor.user_id is None or not actor.has_scope("incidents:read"):
+            return self.none()
+        mine = Q(requester_id=actor.user_id) | Q(logged_by_id=actor.user_id)
+        if actor.has_role("agent", "lead", "responder"):
+            mine |= Q(team_id__in=actor.team_ids | actor.led_team_ids) | Q(assignee_id=actor.user_id)
+        if actor.has_role("agent", "lead"):
+            mine |= Q(team_id=None)
+        # Imported here, because participants are defined after the incident that they take part in.
+        from incidents.models.conversation import Participant
+
+        followed = Participant.objects.filter(user_id=actor.user_id)
+        return self.filter(mine | Q(pk__in=followed.values("incident_id")))
+
+    def open(self) -> Self:
+        return self.filter(state__in=OPEN_STATES)
+
+    def unowned(self) -> Self:
+        return self.open().filter(assignee_id=None)
+
+    def matching(self, text: str) -> Self:
+        """Full-text search in title and description; an `INC-` reference or number finds that incident."""
+        number = text.strip().upper().removeprefix("INC-")
+        if number.isascii() and number.isdigit() and len(number) <= 12:
+            return self.filter(number=int(number))
+        words = SearchQuery(text, config="simple", search_type="websearch")
+        # A trigram match of the title forgives typos; both sides are answered by their index.
+        return self.alias(searched=SEARCHED).filter(Q(searched=words) | Q(title__trigram_word_similar=text[:200]))
+
+    def wake_up_due(self, at: datetime) -> Self:
+        return self.filter(state=State.ON_HOLD, hold_until__lte=at, is_imported=False)
+
+    def close_due(self, at: datetime) -> Self:
+        return self.filter(state=State.RESOLVED, close_due_at__lte=at, is_imported=False)
+
+    def idle_due(self, at: datetime) -> Self:
+        return self.filter(idle_at__lte=at, is_imported=False)
+
+    def override_due(self, at: datetime) -> Self:
+        return self.filter(priority_override_until__lte=at, state__in=OPEN_STATES)
 
 
 def _person(name: Any, **options: Any) -> Any:
@@ -56,6 +108,10 @@ def _both_or_none(one: str, other: str, name: str) -> models.CheckConstraint:
         | Q(**{f"{one}__isnull": False, f"{other}__isnull": False}),
         name=name,
     )
+
+
+def _is_imported(incident: Any) -> bool:
+    return bool(incident.is_imported)
 
 
 class Incident(FSMModelMixin, Tracked):
@@ -157,37 +213,53 @@ class Incident(FSMModelMixin, Tracked):
         indexes = [
             models.Index(fields=["state", "-number"], name="incidents_by_state"),
             models.Index(fields=["-number"], condition=Q(state__in=OPEN_STATES), name="incidents_open"),
-            models.Index(fields=["team", "priority"], condition=Q(state__in=OPEN_STATES), name="incidents_open_of_team"),
+            models.Index(
+                fields=["team", "priority"], condition=Q(state__in=OPEN_STATES), name="incidents_open_of_team"
+            ),
             models.Index(fields=["team", "-number"], name="incidents_of_team"),
-            models.Index(fields=["assignee", "-number"], condition=Q(assignee__isnull=False), name="incidents_of_assignee"),
-            models.Index(fields=["requester", "-number"], condition=Q(requester__isnull=False), name="incidents_of_requester"),
-            models.Index(fields=["logged_by", "-number"], condition=Q(logged_by__isnull=False), name="incidents_of_logger"),
+            models.Index(
+                fields=["assignee", "-number"], condition=Q(assignee__isnull=False), name="incidents_of_assignee"
+            ),
+            models.Index(
+                fields=["requester", "-number"], condition=Q(requester__isnull=False), name="incidents_of_requester"
+            ),
+            models.Index(
+                fields=["logged_by", "-number"], condition=Q(logged_by__isnull=False), name="incidents_of_logger"
+            ),
             models.Index(fields=["hold_until"], condition=Q(state=_ON_HOLD), name="incidents_wake_up_due"),
             models.Index(fields=["close_due_at"], condition=Q(close_due_at__isnull=False), name="incidents_close_due"),
             models.Index(fields=["idle_at"], condition=Q(idle_at__isnull=False), name="incidents_idle_due"),
             models.Index(
-                fields=["priority_override_until"], condition=Q(priority_override_until__isnull=False),
+                fields=["priority_override_until"],
+                condition=Q(priority_override_until__isnull=False),
                 name="incidents_override_due",
             ),
             BrinIndex(fields=["reported_at"], name="incidents_reported", pages_per_range=32),
             GinIndex(SEARCHED, name="incidents_words"),
             GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="incidents_title_trigrams"),
-        ]  # fmt: skip
+        ]
         constraints = [
             models.UniqueConstraint(
-                fields=["external_ref"], condition=Q(is_imported=True) & ~Q(external_ref=""), name="incidents_imported_once"
+                fields=["external_ref"],
+                condition=Q(is_imported=True) & ~Q(external_ref=""),
+                name="incidents_imported_once",
             ),
             models.CheckConstraint(
-                condition=Q(impact__gte=1, impact__lte=10, urgency__gte=1, urgency__lte=10), name="incidents_inputs_in_range"
+                condition=Q(impact__gte=1, impact__lte=10, urgency__gte=1, urgency__lte=10),
+                name="incidents_inputs_in_range",
             ),
             models.CheckConstraint(condition=Q(priority__gte=1, priority__lte=5), name="incidents_priority_in_range"),
             models.CheckConstraint(
-                condition=Q(priority_override__isnull=True, priority_override_reason="", priority_override_until__isnull=True)
+                condition=Q(
+                    priority_override__isnull=True, priority_override_reason="", priority_override_until__isnull=True
+                )
                 | Q(priority_override__isnull=False, priority_override=F("priority")) & ~Q(priority_override_reason=""),
                 name="incidents_override_has_reason",
             ),
             models.CheckConstraint(
-                condition=Q(occurred_at__isnull=True) | Q(detected_at__isnull=True) | Q(occurred_at__lte=F("detected_at")),
+                condition=Q(occurred_at__isnull=True)
+                | Q(detected_at__isnull=True)
+                | Q(occurred_at__lte=F("detected_at")),
                 name="incidents_occurred_before_detected",
             ),
             models.CheckConstraint(
@@ -195,7 +267,9 @@ class Incident(FSMModelMixin, Tracked):
                 & (Q(occurred_at__isnull=True) | Q(occurred_at__lte=F("reported_at"))),
                 name="incidents_detected_before_reported",
             ),
-            models.CheckConstraint(condition=Q(reported_at__lte=F("created_at")), name="incidents_reported_before_saved"),
+            models.CheckConstraint(
+                condition=Q(reported_at__lte=F("created_at")), name="incidents_reported_before_saved"
+            ),
             _both_or_none("acknowledged_at", "acknowledged_by", "incidents_acknowledged_pair"),
             models.CheckConstraint(
                 condition=Q(state=_ON_HOLD, hold_until__isnull=False, held_at__isnull=False) & ~Q(hold_reason="")
@@ -209,7 +283,9 @@ class Incident(FSMModelMixin, Tracked):
                 name="incidents_resolution_complete",
             ),
             models.CheckConstraint(
-                condition=Q(state=_CLOSED, closed_at__isnull=False, closed_at__gte=F("resolved_at"), close_due_at__isnull=True)
+                condition=Q(
+                    state=_CLOSED, closed_at__isnull=False, closed_at__gte=F("resolved_at"), close_due_at__isnull=True
+                )
                 | ~Q(state=_CLOSED) & Q(closed_at__isnull=True, closed_by__isnull=True, confirmation=""),
                 name="incidents_closing_complete",
             ),
@@ -219,10 +295,11 @@ class Incident(FSMModelMixin, Tracked):
                 name="incidents_cancel_complete",
             ),
             models.CheckConstraint(
-                condition=Q(idle_at__isnull=True) | Q(state__in=[_NEW, _ASSIGNED, _IN_PROGRESS]), name="incidents_idle_while_open"
+                condition=Q(idle_at__isnull=True) | Q(state__in=[_NEW, _ASSIGNED, _IN_PROGRESS]),
+                name="incidents_idle_while_open",
             ),
             models.CheckConstraint(condition=~Q(recurrence_of=F("id")), name="incidents_recur_of_another"),
-        ]  # fmt: skip
+        ]
 
     def __str__(self) -> str:
         return self.reference
@@ -277,7 +354,7 @@ class Incident(FSMModelMixin, Tracked):
     def reopen(self) -> None:
         self._forget_resolution()
 
-    @transition("state", source=_CLOSED, target=_IN_PROGRESS, conditions=[lambda self: self.is_imported])
+    @transition("state", source=_CLOSED, target=_IN_PROGRESS, conditions=[_is_imported])
     def reopen_by_import(self) -> None:
         self._forget_resolution()
         self.closed_at, self.closed_by_id, self.confirmation = None, None, ""
