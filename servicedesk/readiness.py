@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
 
+from audit import triggers
 from servicedesk.celery import app
 from servicedesk.tasks import SWEEPS
 
@@ -86,15 +87,26 @@ def _deliveries() -> Check:
         "and created_at < clock_timestamp() - interval '60 seconds'"
     )
     given_up = _one("select count(*) from audit_delivery where given_up_at is not null and done_at is null")
-    unattributed = _one(
-        "select count(*) from audit_unattributedwrite where at > clock_timestamp() - interval '1 day'"
-    )
+    unattributed = _one("select count(*) from audit_unattributedwrite where at > clock_timestamp() - interval '1 day'")
     return {"ok": not waiting and not given_up, "waiting": waiting, "given_up": given_up, "unattributed": unattributed}
+
+
+def _triggers() -> Check:
+    """A trail that misses a trigger is no trail: the installed ones are compared with what the models generate."""
+    differences = triggers.check()
+    if not differences:
+        return {"ok": True}
+    return {
+        "ok": False,
+        "differences": differences[:5],
+        "remedy": "run `manage.py migrate`; else somebody changed them",
+    }
 
 
 _CHECKS: dict[str, Callable[[], Check]] = {
     "database": _database,
     "migrations": _migrations,
+    "triggers": _triggers,
     "broker": _broker,
     "sweeps": _sweeps,
     "overdue": _overdue,
