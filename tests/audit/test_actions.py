@@ -20,6 +20,7 @@ from audit.actions import (
     change_config,
     create_config,
     record,
+    record_all,
     remove_config,
 )
 from audit.actor import SYSTEM, Actor
@@ -196,6 +197,22 @@ def test_an_event_tells_who_when_where_and_why() -> None:
     assert (event.actor_kind, event.actor_id, event.on_behalf_of, event.channel) == ("person", "7", "Bob", "api")
     assert (event.at, event.request_id) == (AT, "r9")
     assert event.recorded_at > AT
+
+
+@pytest.mark.parametrize("broken", [raising, bad_key])
+def test_events_recorded_together_fail_one_by_one(listen: Any, broken: Told) -> None:
+    def second_fails(told: Recorded) -> None:
+        if told.subject.name == "bad":
+            broken(told)
+        Thing.objects.create(name=f"told of {told.subject.name}")
+
+    listen(second_fails)
+    shelves = [ShelfFactory(name=name) for name in ("first", "bad", "third")]
+    with transaction.atomic(), acting(ANN):
+        record_all([(AuditEvent.CONFIG_CHANGED, one, one, {"label": one.name}) for one in shelves], by=ANN, at=AT)
+    assert list(Event.objects.order_by("id").values_list("subject_id", flat=True)) == [one.pk for one in shelves]
+    assert set(Thing.objects.values_list("name", flat=True)) == {"told of first", "told of third"}
+    assert Delivery.objects.get().event.subject_id == shelves[1].pk
 
 
 def test_an_undeclared_kind_and_a_naive_time_are_refused() -> None:
