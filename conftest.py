@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from pytest_django.plugin import DjangoDbBlocker
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,21 @@ def django_db_modify_db_settings(
     keeps_its_name = request.config.getoption("reuse_db", False)
     with cluster_for_tests(os.getpid(), keeps_its_name=bool(keeps_its_name)):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker, django_db_modify_db_settings: None
+) -> Iterator[None]:
+    """The migrated test database of this process: a copy of a template that is migrated once for each state of the code."""
+    from django.db import connection
+
+    from servicedesk.server.testing import drop_database, make_database
+
+    with django_db_blocker.unblock():
+        name = connection.settings_dict["TEST"]["NAME"]
+        make_database(name)
+        try:
+            yield
+        finally:
+            drop_database(name)

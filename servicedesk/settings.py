@@ -174,6 +174,15 @@ _here = locations(BASE_DIR)
 TESTING = _here.cluster == "test"
 _database_url = _text("DATABASE_URL", "", "PostgreSQL 15-18; empty: the system's binaries, else the wheel's, started by us.")
 _declare("SERVICEDESK_POSTGRES", "auto", "Where our own PostgreSQL's binaries come from: auto, system or wheel.")
+_declare(
+    "SERVICEDESK_POSTGRES_DURABILITY",
+    "relaxed",
+    "Of our own PostgreSQL: full, relaxed (a crash may lose the last moment's commits) or none (tests).",
+)
+_declare("SERVICEDESK_VAR", "var/", "The folder of the trial's data, sockets and logs (root: /var/lib/servicedesk/<clone>).")
+_declare("SERVICEDESK_CLUSTER", "", "`trial` or `test`: which of our own clusters; empty: tests know that they are tests.")
+_declare("HOST", "127.0.0.1", "The address that `manage.py up` serves at.")
+_declare("PORT", 8000, "The port that `manage.py up` serves at.")
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db_url_config(_database_url) if _database_url else _here.django_database()
 }
@@ -306,6 +315,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SORT_OPERATION_PARAMETERS": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {"RoleEnum": "accounts.roles.CHOICES"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

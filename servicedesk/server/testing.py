@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from . import ensure_postgres
+from . import BASE_DIR, ensure_postgres
 
 _NAME = re.compile(r"test_servicedesk_p(\d+)")
 
@@ -58,3 +60,64 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True  # Somebody else's process.
     return True
+
+
+def _fingerprint() -> str:
+    """Of everything that a migrated database may depend on: the apps and their Python files."""
+    from django.apps import apps
+
+    digest = hashlib.sha256()
+    for config in sorted(apps.get_app_configs(), key=lambda one: one.name):
+        digest.update(config.name.encode())
+        folder = Path(config.path)
+        if BASE_DIR in folder.parents and ".venv" not in folder.parts:
+            for file in sorted(folder.rglob("*.py")):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _server() -> dict[str, Any]:
+    """How to reach the server beside the test databases."""
+    from django.db import connection
+
+    given = {**connection.get_connection_params(), "dbname": "postgres"}
+    return {key: value for key, value in given.items() if key in ("host", "port", "user", "password", "dbname")}
+
+
+def make_database(name: str) -> None:
+    """Make the migrated test database `name` by copying a template that is migrated once for each state of the code.
+
+    Under a lock, so that parallel workers wait for the first one's template instead of migrating each their own.
+    """
+    import psycopg
+    from django.core.management import call_command
+    from django.db import connection
+
+    template = f"servicedesk_template_{_fingerprint()}"
+    with psycopg.connect(**_server(), autocommit=True) as server:
+        server.execute("select pg_advisory_lock(hashtext('servicedesk_template'))")
+        known = [row[0] for row in server.execute("select datname from pg_database where datname like 'servicedesk_template_%'")]
+        if template not in known:
+            for old in known:
+                server.execute(f'drop database if exists "{old}" with (force)')
+            making = f"{template}_making"
+            server.execute(f'create database "{making}"')
+            connection.close()
+            connection.settings_dict["NAME"] = making
+            call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+            connection.close()
+            server.execute(f'alter database "{making}" rename to "{template}"')
+        server.execute(f'drop database if exists "{name}" with (force)')
+        server.execute(f'create database "{name}" template "{template}"')
+    connection.close()
+    connection.settings_dict["NAME"] = name
+
+
+def drop_database(name: str) -> None:
+    """Drop a test database, whoever is still connected."""
+    import psycopg
+    from django.db import connection
+
+    connection.close()
+    with psycopg.connect(**_server(), autocommit=True) as server:
+        server.execute(f'drop database if exists "{name}" with (force)')
