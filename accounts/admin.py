@@ -17,11 +17,9 @@ from django.utils.translation import gettext_lazy as _
 import accounts.actions
 from accounts import permissions
 from accounts.models import ApiKey, Membership, Organisation, RoleGrant, Site, Team, User
-from accounts.roles import Role
+from accounts.roles import CHOICES, Role
 from audit.actor import Actor
 from audit.admin import TrackedAdmin, TrackedInline, Transition
-
-ROLES = [(role.value, role.value.replace("_", " ")) for role in Role]
 
 
 def _door(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -49,7 +47,7 @@ class ReasonForm(forms.Form):
 
 
 class RoleForm(forms.Form):
-    role = forms.ChoiceField(label=_("Role"), choices=ROLES)
+    role = forms.ChoiceField(label=_("Role"), choices=CHOICES)
 
 
 class NewPasswordForm(forms.Form):
@@ -89,7 +87,7 @@ class RoleGrantInline(ShownInline):
 
 
 class NewUserForm(forms.ModelForm):
-    roles = forms.MultipleChoiceField(label=_("Roles"), choices=ROLES, initial=[Role.REQUESTER], required=False)
+    roles = forms.MultipleChoiceField(label=_("Roles"), choices=CHOICES, initial=[Role.REQUESTER], required=False)
 
 
 def _manages(actor: Actor, row: Any) -> bool:

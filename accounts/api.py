@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 import accounts.actions
 from accounts.models import ApiKey, Membership, Organisation, Site, Team, User
-from accounts.roles import Role
+from accounts.roles import CHOICES
 from audit.rest import (
     Call,
     ConfigViewSet,
@@ -72,7 +72,7 @@ class NewUserSerializer(UserSerializer):
     """What makes an account; without a password nobody signs in to it yet."""
 
     roles = serializers.ListField(  # type: ignore[assignment]
-        child=serializers.ChoiceField(choices=list(Role)), required=False, write_only=True, max_length=len(Role)
+        child=serializers.ChoiceField(choices=CHOICES), required=False, write_only=True, max_length=len(CHOICES)
     )
     password = serializers.CharField(write_only=True, required=False, max_length=200, trim_whitespace=False)
 
@@ -87,7 +87,7 @@ class ReasonInput(StrictSerializer):
 
 
 class RoleInput(StrictSerializer):
-    role = serializers.ChoiceField(choices=list(Role))
+    role = serializers.ChoiceField(choices=CHOICES)
 
 
 class PlaceInput(StrictSerializer):

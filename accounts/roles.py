@@ -21,3 +21,6 @@ class Role(StrEnum):
 STAFF = frozenset(
     {Role.AGENT, Role.LEAD, Role.RESPONDER, Role.INCIDENT_MANAGER, Role.MANAGER, Role.ADMIN, Role.AUDITOR}
 )
+
+#: Value and words, as forms and schemas list them.
+CHOICES = [(role.value, role.value.replace("_", " ")) for role in Role]

@@ -42,9 +42,11 @@ def verb(
         # The stock tools look at the wrapped signature, which is not the route's.
         del run.__wrapped__
         answers: Any = {status: shows} if shows else empty
-        described = extend_schema(request=takes, responses=answers)(run)
         url_path = path or method.__name__.replace("_", "-")
-        return extra_route(detail=detail, methods=["post"], url_path=url_path)(described)
+        route = extra_route(detail=detail, methods=["post"], url_path=url_path)(run)
+        # Outermost: the route's decorator would forget it.
+        described: Callable[..., Response] = extend_schema(request=takes, responses=answers)(route)
+        return described
 
     return decorate
 

@@ -261,10 +261,12 @@ def test_limits_are_off_while_the_cache_is_down(admin: APIClient, settings: Any)
     assert [admin.get(TEAMS).status_code for _ in range(3)] == [200] * 3
 
 
-def test_every_verb_and_list_stands_in_the_schema_without_a_warning() -> None:
+def test_a_verb_stands_in_the_schema_with_its_body_headers_and_refusals() -> None:
     response = Client().get("/api/schema/?format=json")
     paths = json.loads(response.content)["paths"]
     grant = paths["/api/v1/users/{id}/grant-role/"]["post"]
+    assert grant["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/RoleInputRequest")
+    assert "requestBody" not in paths["/api/v1/users/{id}/reactivate/"]["post"]
     assert {one["name"] for one in grant["parameters"]} >= {"Idempotency-Key", "If-Match"}
     assert "application/problem+json" in grant["responses"]["default"]["content"]
 
