@@ -37,8 +37,9 @@ def _die(verb: str, step: int = 1) -> list[str]:
         capture_output=True,
         text=True,
         timeout=300,
-        check=True,
+        check=False,
     )
+    assert ran.returncode == 0, ran.stderr[-2000:]
     lines = ran.stdout.split("\n")[:-1]
     assert lines, ran.stderr[-2000:]
     assert lines[-1].startswith("done"), lines[-1]
@@ -64,7 +65,7 @@ def test_a_killed_sweep_loses_no_page_and_pages_nobody_twice() -> None:
     desk()
     _die("open", step=50)
     assert _die("pages", step=2)
-    for minutes in range(0, 600, 5):
+    for minutes in range(0, 90, 5):
         paging.sweep(at=AT + timedelta(hours=2, minutes=minutes))
     for page in Page.objects.all():
         told = list(PageNotification.objects.filter(page=page).values_list("round", "level", "user_id", "contact_ref"))
