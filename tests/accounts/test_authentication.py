@@ -28,7 +28,7 @@ def _fresh_limits() -> None:
     cache.clear()
 
 
-def _get(header: str, **more: str) -> Any:
+def _get(header: str, **more: Any) -> Any:
     return APIClient().get("/api/v1/users/", headers={"Authorization": header}, **more)
 
 
