@@ -29,8 +29,31 @@ class Entry:
     request_id: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Acting:
+    by: Actor
+    reason: str
+    entry: Entry
+
+    def setting(self) -> str:
+        by, here = self.by, self.entry
+        return json.dumps(
+            {
+                "kind": by.kind.value,
+                "id": by.id,
+                "label": by.label,
+                "user": by.user_id,
+                "behalf": by.on_behalf_of,
+                "channel": here.channel,
+                "request": here.request_id,
+                "reason": self.reason,
+            },
+            ensure_ascii=False,
+        )
+
+
 _entry: contextvars.ContextVar[Entry | None] = contextvars.ContextVar("audit_entry", default=None)
-_current: contextvars.ContextVar[str] = contextvars.ContextVar("audit_current", default="")
+_current: contextvars.ContextVar[_Acting | None] = contextvars.ContextVar("audit_current", default=None)
 
 
 def current_entry() -> Entry:
@@ -47,49 +70,43 @@ def entry(channel: str, request_id: str = "") -> Iterator[None]:
         _entry.reset(token)
 
 
-def _set_local(value: str) -> None:
+def _set_local(acting: _Acting | None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("select set_config(%s, %s, true)", [SETTING, value])
+        cursor.execute("select set_config(%s, %s, true)", [SETTING, acting.setting() if acting else ""])
 
 
 @contextlib.contextmanager
 def acting(by: Actor, *, reason: str = "") -> Iterator[None]:
     """Attributes every write inside the block to `by`; needs a transaction, because `SET LOCAL` is void outside one.
 
-    A block inside another with the same actor and reason costs no statement; otherwise the outer value is put back,
-    because a value set inside a savepoint leaks out of it when the savepoint is released. Call it directly inside an
-    atomic block (`action` does), so that a failed statement rolls the value back.
+    A block inside another of the same actor costs no statement and keeps its reason, unless it gives one of its own;
+    otherwise the outer value is put back, because a value set inside a savepoint leaks out of it when the savepoint is
+    released. Call it directly inside an atomic block (`action` does), so that a failed statement rolls the value back.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("acting() needs a transaction: SET LOCAL outside one is void")
-    here = current_entry()
-    value = json.dumps(
-        {
-            "kind": by.kind.value,
-            "id": by.id,
-            "label": by.label,
-            "user": by.user_id,
-            "behalf": by.on_behalf_of,
-            "channel": here.channel,
-            "request": here.request_id,
-            "reason": reason,
-        },
-        ensure_ascii=False,
-    )
     outer = _current.get()
-    if value == outer:
+    if not reason and outer is not None and outer.by == by:
+        reason = outer.reason
+    mine = _Acting(by, reason, current_entry())
+    if mine == outer:
         yield
         return
-    _set_local(value)
-    token = _current.set(value)
+    _set_local(mine)
+    token = _current.set(mine)
     try:
         yield
     finally:
         _current.reset(token)
         # The outermost block's value ends with its transaction. After a failed statement nothing can be set: the
         # enclosing atomic block's rollback restores the value.
-        if (outer or connection.savepoint_ids) and _usable():
+        if (outer is not None or connection.savepoint_ids) and _usable():
             _set_local(outer)
+
+
+def is_acting() -> bool:
+    """Whether an action is under way, so that what runs now is part of it."""
+    return _current.get() is not None
 
 
 def _usable() -> bool:
