@@ -66,8 +66,8 @@ def rename(*, shelf: Shelf, name: str, by: Actor, at: dt.datetime, reason: str =
 
 @action
 def annotate(*, shelf: Shelf, by: Actor, at: dt.datetime) -> Thing:
-    """Writes something else, as another actor."""
-    thing: Thing = Thing.objects.create(name="note", shelf=shelf)
+    """Writes something else."""
+    thing: Thing = Thing.objects.create(name="note")
     return thing
 
 
@@ -150,6 +150,17 @@ def test_an_inner_action_by_another_actor_gives_the_outer_one_back(listen: Any) 
     assert Thing.history.get().actor_id == BEA.id
     last = shelf.history.latest()
     assert (last.actor_id, last.history_change_reason) == (ANN.id, "outer")
+
+
+def test_an_inner_action_of_the_same_actor_keeps_the_reason_and_costs_no_statement(
+    django_assert_num_queries: Any,
+) -> None:
+    with transaction.atomic(), acting(ANN, reason="outer"):
+        with django_assert_num_queries(3):  # savepoint, insert, release
+            thing = annotate(shelf=Shelf(), by=ANN, at=AT)
+        rename(shelf=ShelfFactory(), name="new", by=ANN, at=AT, reason="inner")
+    assert thing.history.get().history_change_reason == "outer"
+    assert Shelf.history.get(name="new").history_change_reason == "inner"
 
 
 @pytest.mark.parametrize("broken", [raising, bad_key, bad_sql])
