@@ -16,7 +16,7 @@ from accounts import actions
 from accounts.models import ApiKey, User, hash_of_secret
 from accounts.queries import actor_for, actor_for_key
 from audit.actor import Actor
-from audit.defaults import address_of, count, counted
+from audit.defaults import address_of, count
 
 KEY = re.compile(r"sdk_([0-9a-f]{4,16})_([0-9a-f]{64})", re.ASCII)
 #: Wrong keys from one address in this many seconds before it has to wait.
@@ -32,12 +32,10 @@ class ApiKeyAuthentication(BaseAuthentication):
         scheme, _, given = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        address = address_of(request)
-        if counted("wrong-key", address, WINDOW) >= WRONG_KEYS:
-            raise Throttled(WINDOW, detail="Too many wrong keys from this address.")
         key = self._key(given.strip())
         if key is None:
-            count("wrong-key", address, WINDOW)
+            if count("wrong-key", address_of(request), WINDOW) > WRONG_KEYS:
+                raise Throttled(WINDOW, detail="Too many wrong keys from this address.")
             raise AuthenticationFailed("The key is not valid.", code="invalid_key")
         actor = actor_for_key(key)
         self._note_use(key, actor)

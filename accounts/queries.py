@@ -6,19 +6,22 @@ from typing import Any
 
 from django.db import connection
 
-from accounts.models import ApiKey, Membership, RoleGrant, User
+from accounts.models import ApiKey, Membership, User
 from accounts.roles import Role
 from audit.actor import Actor, ActorKind
 
-TEAMS_OF_USER = """
+ROLES_AND_TEAMS = """
 with recursive mine as (
-    select team_id, is_lead from accounts_membership where user_id = %s
+    select team_id, is_lead from accounts_membership where user_id = %(user)s
 ), led(id) as (
     select team_id from mine where is_lead
     union
     select below.id from accounts_team below join led on below.parent_id = led.id
 )
-select team_id, false from mine union all select id, true from led
+select 'role', 0, role.name from accounts_rolegrant held join auth_group role on role.id = held.group_id
+    where held.user_id = %(user)s
+union all select 'member', team_id, '' from mine
+union all select 'lead', id, '' from led
 """
 
 TEAM_TREE = """
@@ -31,41 +34,34 @@ select id from tree
 """
 
 
-def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+def _rows(statement: str, parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
 
-def roles_of(user_id: int) -> frozenset[str]:
-    return frozenset(RoleGrant.objects.filter(user_id=user_id).values_list("group__name", flat=True))
-
-
-def teams_of(user_id: int) -> tuple[frozenset[int], frozenset[int]]:
-    """(teams the person works for, teams the person leads): a lead's teams contain all below them."""
-    rows = _rows(TEAMS_OF_USER, user_id)
-    return frozenset(team for team, _ in rows), frozenset(team for team, leads in rows if leads)
-
-
 def team_tree(team_id: int) -> frozenset[int]:
     """The team and all teams below it; empty when there is none of that id."""
-    return frozenset(row[0] for row in _rows(TEAM_TREE, team_id))
+    return frozenset(row[0] for row in _rows(TEAM_TREE, [team_id]))
 
 
 def actor_for(user: User) -> Actor:
-    """The person as an actor, in two queries. A deactivated person gets an actor without any right."""
+    """The person as an actor, in one query. A deactivated person gets an actor without any right.
+
+    A lead works for the led teams and for all below them.
+    """
     if not user.is_active:
         return Actor(kind=ActorKind.PERSON, id=str(user.pk), label=str(user))
-    works_for, leads = teams_of(user.pk)
+    rows = _rows(ROLES_AND_TEAMS, {"user": user.pk})
     return Actor(
         kind=ActorKind.PERSON,
         id=str(user.pk),
         label=str(user),
         user_id=user.pk,
-        roles=roles_of(user.pk),
-        team_ids=works_for,
-        led_team_ids=leads,
+        roles=frozenset(role for kind, _, role in rows if kind == "role"),
+        team_ids=frozenset(team for kind, team, _ in rows if kind != "role"),
+        led_team_ids=frozenset(team for kind, team, _ in rows if kind == "lead"),
     )
 
 

@@ -157,25 +157,30 @@ def count(what: str, who: str, window: int) -> int:
 
     A cache that is down counts nothing: a limit must never be the reason why nobody can acknowledge.
     """
-    return _counted(what, who, window, step=1)
+    key = _window(what, who, window)
+    try:
+        try:
+            return int(cache.incr(key))
+        except ValueError:
+            # Of two that begin a window at once, one adds and the other counts on.
+            return 1 if cache.add(key, 1, timeout=window + 1) else int(cache.incr(key))
+    except Exception:  # noqa: BLE001 - whatever the driver of the cache raises
+        log.warning("the cache does not answer; limits are off until it does")
+        return 0
 
 
 def counted(what: str, who: str, window: int) -> int:
     """How many there were in the running window, without counting."""
-    return _counted(what, who, window, step=0)
-
-
-def _counted(what: str, who: str, window: int, step: int) -> int:
-    digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()[:32]
-    key = f"limit:{what}:{digest}:{int(time.time()) // window}"
     try:
-        if not step:
-            return int(cache.get(key, 0))
-        cache.add(key, 0, timeout=window + 1)
-        return int(cache.incr(key, step))
+        return int(cache.get(_window(what, who, window), 0))
     except Exception:  # noqa: BLE001 - whatever the driver of the cache raises
         log.warning("the cache does not answer; limits are off until it does")
         return 0
+
+
+def _window(what: str, who: str, window: int) -> str:
+    digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()[:32]
+    return f"limit:{what}:{digest}:{int(time.time()) // window}"
 
 
 class PrincipalThrottle(BaseThrottle):

@@ -13,11 +13,11 @@ from tests.accounts.factories import ApiKeyFactory, MembershipFactory, TeamFacto
 pytestmark = pytest.mark.django_db
 
 
-def test_the_actor_of_a_person_takes_two_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_the_actor_of_a_person_takes_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     user = UserFactory(roles=["agent", "lead"])
     for _ in range(5):
         MembershipFactory(user=user, is_lead=True, team__parent=TeamFactory())
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         actor = actor_for(user)
     assert actor.roles == {"agent", "lead"}
     assert (actor.kind, actor.id, actor.user_id) == (ActorKind.PERSON, str(user.pk), user.pk)
