@@ -114,10 +114,12 @@ def comments_for(actor: Actor, incident: Incident) -> QuerySet[Comment]:
     return rows if is_staff_for(actor, incident) else rows.public()
 
 
-def timeline_for(actor: Actor, incident: Incident) -> QuerySet[Event]:
+def timeline_for(actor: Actor, incident: Incident, *, is_staff: bool | None = None) -> QuerySet[Event]:
     """Everything that happened about the incident; a requester sees the public part of it."""
+    if is_staff is None:
+        is_staff = is_staff_for(actor, incident)
     rows = Event.objects.filter(about_type=Incident._meta.label_lower, about_id=incident.pk)
-    if is_staff_for(actor, incident):
+    if is_staff:
         return rows
     spoken = Q(kind=str(IncidentEvent.COMMENTED), data__is_public=True)
     return rows.filter(Q(kind__in=[str(kind) for kind in PUBLIC_KINDS]) | spoken)

@@ -1,0 +1,15 @@
+"""Incidents, categories, services and the priority matrix by REST."""
+
+from typing import Any
+
+from incidents.api.configuration import CategoryViewSet, PriorityMatrixViewSet, ServiceViewSet
+from incidents.api.incidents import IncidentViewSet
+
+ROUTES: list[tuple[str, Any]] = [
+    ("incidents", IncidentViewSet),
+    ("categories", CategoryViewSet),
+    ("services", ServiceViewSet),
+    ("priority-matrix", PriorityMatrixViewSet),
+]
+
+__all__ = ["ROUTES"]

@@ -1,0 +1,80 @@
+"""Categories, services and the versions of the priority matrix by REST."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+import incidents.actions
+from audit.rest import ConfigViewSet, StrictModelSerializer
+from incidents.models import Category, PriorityMatrix, Service
+
+
+class CategorySerializer(StrictModelSerializer):
+    path = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Category
+        fields: ClassVar[list[str]] = ["id", "name", "parent", "path", "is_active", "version"]
+        read_only_fields: ClassVar[list[str]] = ["version"]
+
+    def get_path(self, category: Category) -> str:
+        return str(category)
+
+
+class CategoryViewSet(ConfigViewSet):
+    """The category tree, at most three deep."""
+
+    queryset = Category.objects.select_related("parent__parent")
+    serializer_class = CategorySerializer
+    filterset_fields: ClassVar[dict[str, list[str]]] = {"parent": ["exact", "isnull"], "is_active": ["exact"]}
+    search_fields = ("name",)
+
+
+class ServiceSerializer(StrictModelSerializer):
+    class Meta:
+        model = Service
+        fields: ClassVar[list[str]] = [
+            "id", "name", "slug", "description", "owner_team", "criticality", "is_active", "version",
+        ]  # fmt: skip
+        read_only_fields: ClassVar[list[str]] = ["version"]
+
+
+class ServiceViewSet(ConfigViewSet):
+    """What people use and a team answers for."""
+
+    queryset = Service.objects.all()
+    serializer_class = ServiceSerializer
+    filterset_fields: ClassVar[dict[str, list[str]]] = {
+        "slug": ["exact"],
+        "owner_team": ["exact"],
+        "criticality": ["exact"],
+        "is_active": ["exact"],
+    }
+    search_fields = ("name", "slug")
+
+
+class PriorityMatrixSerializer(StrictModelSerializer):
+    class Meta:
+        model = PriorityMatrix
+        fields: ClassVar[list[str]] = [
+            "number", "name", "rows", "impacts", "urgencies", "vip_raises_urgency", "is_current", "created_at",
+            "version",
+        ]  # fmt: skip
+        read_only_fields: ClassVar[list[str]] = ["number", "is_current", "created_at", "version"]
+
+
+class PriorityMatrixViewSet(ConfigViewSet):
+    """Impact x urgency -> priority. A POST saves a new version and puts it in force; no version is ever changed."""
+
+    queryset = PriorityMatrix.objects.all()
+    serializer_class = PriorityMatrixSerializer
+    lookup_field = "number"
+    lookup_value_regex = "[0-9]{1,9}"
+    ordering = ("-number",)
+    http_method_names: ClassVar[list[str]] = ["get", "post", "head", "options"]
+    filterset_fields: ClassVar[dict[str, list[str]]] = {"is_current": ["exact"]}
+
+    def create_row(self, values: dict[str, Any]) -> PriorityMatrix:
+        return incidents.actions.change_matrix(by=self.actor, at=self.now, **values)

@@ -1,0 +1,260 @@
+"""Incidents by REST: list, detail, logging, revising, and one route for each verb."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import django_filters
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action as extra_route
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+import incidents.actions
+from accounts.models import User
+from audit.actions import Invalid
+from audit.rest import Call, KeysetPagination, StrictFilterSet, TrackedViewSet, expected_version_of, verb
+from incidents import permissions, queries
+from incidents.api import inputs
+from incidents.api.shown import (
+    COLUMNS,
+    CommentSerializer,
+    IncidentSerializer,
+    ParticipantSerializer,
+    TimelineEntrySerializer,
+    is_staff_row,
+    shown,
+)
+from incidents.models import OPEN_STATES, Channel, Incident, Kind, State
+
+
+class IncidentFilter(StrictFilterSet):
+    """Filters of the list; times are half-open: since <= t < until."""
+
+    state = django_filters.MultipleChoiceFilter(choices=State.choices)
+    kind = django_filters.MultipleChoiceFilter(choices=Kind.choices)
+    channel = django_filters.MultipleChoiceFilter(choices=Channel.choices)
+    is_open = django_filters.BooleanFilter(method="only_open", label="neither resolved, closed nor cancelled")
+    unassigned = django_filters.BooleanFilter(field_name="assignee", lookup_expr="isnull", label="nobody holds it")
+    reported_since = django_filters.IsoDateTimeFilter(field_name="reported_at", lookup_expr="gte")
+    reported_until = django_filters.IsoDateTimeFilter(field_name="reported_at", lookup_expr="lt")
+    resolved_since = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="gte")
+    resolved_until = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="lt")
+
+    class Meta:
+        model = Incident
+        fields: ClassVar[dict[str, list[str]]] = {
+            "priority": ["exact", "lte", "gte"],
+            "team": ["exact"],
+            "assignee": ["exact"],
+            "category": ["exact"],
+            "service": ["exact"],
+            "requester": ["exact"],
+            "is_drill": ["exact"],
+            "is_imported": ["exact"],
+            "external_ref": ["exact"],
+        }
+
+    def only_open(self, rows: QuerySet[Incident], name: str, value: bool) -> QuerySet[Incident]:
+        return rows.filter(state__in=OPEN_STATES) if value else rows.exclude(state__in=OPEN_STATES)
+
+
+class IncidentViewSet(TrackedViewSet):
+    """Incidents, by reference. What the caller may not see does not exist."""
+
+    queryset = Incident.objects.all()
+    serializer_class = IncidentSerializer
+    lookup_field = "number"
+    lookup_url_kwarg = "reference"
+    lookup_value_regex = "[Ii][Nn][Cc]-[0-9]{1,15}"
+    http_method_names: ClassVar[list[str]] = ["get", "post", "patch", "head", "options"]
+    filterset_class = IncidentFilter
+    ordering = ("-number",)
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {
+        "newest": ("-number",),
+        "oldest": ("number",),
+        "priority": ("priority", "number"),
+        "reported": ("-reported_at", "-number"),
+    }
+
+    def get_object(self) -> Incident:
+        number = queries.number_of(self.kwargs["reference"])
+        found = None if number is None else self.get_queryset().filter(number=number).first()
+        if found is None:
+            raise Http404
+        self.row = found
+        return found
+
+    def search(self, rows: QuerySet[Any], words: str) -> QuerySet[Any]:
+        return rows.matching(words)  # type: ignore[attr-defined, no-any-return]
+
+    def is_staff_for(self, incident: Incident) -> bool:
+        return queries.is_staff_for(self.actor, incident)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A page of what the caller may see, newest first."""
+        rows = self.filter_queryset(self.get_queryset()).values_list(*COLUMNS, named=True)
+        pages = KeysetPagination()
+        page = pages.page_of(rows, request, self.ordering_of(request))
+        roles = {} if permissions.sees_all(self.actor) else queries.followed(self.actor, [row.id for row in page])
+        results = [
+            shown(
+                row, is_staff=is_staff_row(self.actor, row, roles.get(row.id, set())),
+                recurrence_of=row.recurrence_of__number,
+            )
+            for row in page
+        ]  # fmt: skip
+        return pages.respond(page, results)
+
+    @extend_schema(request=inputs.NewIncidentInput, responses={201: IncidentSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Logs an incident; with `resolved` it is opened already resolved, in one step."""
+        return self.once(self._create)
+
+    def _create(self) -> Response:
+        parsed = inputs.NewIncidentInput(data=self.request.data, context=self.get_serializer_context())
+        parsed.is_valid(raise_exception=True)
+        values = dict(parsed.validated_data)
+        if resolution := values.pop("resolved", None):
+            values["resolved"] = incidents.actions.Resolution(**resolution)
+        incident = incidents.actions.open_incident(**values, by=self.actor, at=self.now)
+        where = self.request.build_absolute_uri(f"{self.request.path}{incident.reference}/")
+        return self.respond(incident, status=status.HTTP_201_CREATED, headers={"Location": where})
+
+    @extend_schema(request=inputs.ReviseInput, responses=IncidentSerializer)
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Revises text, kind, sorting, inputs of the priority and early times; everything else is a verb."""
+        row = self.get_object()
+        parsed = inputs.ReviseInput(data=request.data, context=self.get_serializer_context())
+        parsed.is_valid(raise_exception=True)
+        values = dict(parsed.validated_data)
+        expected = expected_version_of(request, row)
+        changed = incidents.actions.revise(
+            incident=row, values=values, by=self.actor, at=self.now, expected_version=expected
+        )
+        return self.respond(changed)
+
+    @verb(inputs.AssignInput)
+    def assign(self, call: Call) -> Incident:
+        """Gives it to a team's queue or a person; it does not acknowledge."""
+        return incidents.actions.assign(**_of(call), **call.data)
+
+    @verb()
+    def claim(self, call: Call) -> Incident:
+        """Takes what nobody holds; of two, one wins and the other is told who."""
+        return incidents.actions.claim(**_of(call))
+
+    @verb()
+    def start(self, call: Call) -> Incident:
+        """Work begins without a page."""
+        return incidents.actions.start(**_of(call))
+
+    @verb()
+    def acknowledge(self, call: Call) -> Incident:
+        """A named person says “I am on it”."""
+        return incidents.actions.acknowledge(**_of(call))
+
+    @verb(inputs.HoldInput)
+    def hold(self, call: Call) -> Incident:
+        """Work waits, for a reason and until a wake-up."""
+        return incidents.actions.put_on_hold(**_of(call), hold_reason=call.data.pop("reason"), **call.data)
+
+    @verb(inputs.ChangeHoldInput)
+    def change_hold(self, call: Call) -> Incident:
+        """Another reason or wake-up."""
+        return incidents.actions.change_hold(**_of(call), hold_reason=call.data.pop("reason", None), **call.data)
+
+    @verb(inputs.NoteInput)
+    def resume(self, call: Call) -> Incident:
+        """Work goes on before the wake-up."""
+        return incidents.actions.resume(**_of(call), **call.data)
+
+    @verb(inputs.ContainInput)
+    def contain(self, call: Call) -> Incident:
+        """The damage no longer grows."""
+        return incidents.actions.contain(**_of(call), **call.data)
+
+    @verb(inputs.ResolveInput)
+    def resolve(self, call: Call) -> Incident:
+        """The service is back."""
+        return incidents.actions.resolve(**_of(call), **call.data)
+
+    @verb(inputs.SettleInput)
+    def settle_workaround(self, call: Call) -> Incident:
+        """Says what became of a workaround, so that the incident can close."""
+        return incidents.actions.settle_workaround(**_of(call), **call.data)
+
+    @verb(inputs.ReopenInput)
+    def reopen(self, call: Call) -> Incident:
+        """It is not solved; only while resolved."""
+        return incidents.actions.reopen(**_of(call), **call.data)
+
+    @verb(inputs.CloseInput)
+    def close(self, call: Call) -> Incident:
+        """The end, with how restoration was confirmed."""
+        return incidents.actions.close(**_of(call), **call.data)
+
+    @verb(inputs.CancelInput)
+    def cancel(self, call: Call) -> Incident:
+        """It was none: a duplicate, not an incident, a mistake."""
+        return incidents.actions.cancel(**_of(call), **call.data)
+
+    @verb(inputs.OverrideInput)
+    def override_priority(self, call: Call) -> Incident:
+        """Puts a priority above the derived one, with a reason; null lifts it."""
+        return incidents.actions.override_priority(**_of(call), **call.data)
+
+    @verb(inputs.OpenAgainInput, status=status.HTTP_201_CREATED)
+    def open_again(self, call: Call) -> Incident:
+        """After closing: opens a new incident with the fields copied, linked to this one."""
+        return incidents.actions.open_again_linked(incident=call.row, by=call.by, at=call.at, **call.data)
+
+    @verb(inputs.WatchInput, shows=ParticipantSerializer)
+    def watch(self, call: Call) -> Any:
+        """Lets a person follow the incident."""
+        return incidents.actions.add_participant(
+            incident=call.row, by=call.by, at=call.at, user=call.data.get("user") or _self(call)
+        )
+
+    @verb(inputs.WatchInput)
+    def unwatch(self, call: Call) -> Any:
+        """Ends following."""
+        incidents.actions.remove_watcher(
+            incident=call.row, by=call.by, at=call.at, user=call.data.get("user") or _self(call)
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @verb(inputs.CommentInput, path="comments", shows=CommentSerializer, status=status.HTTP_201_CREATED)
+    def comment(self, call: Call) -> Any:
+        """Writes on the incident; internal unless `is_public`, which reaches the requester by mail."""
+        return incidents.actions.comment(**_of(call), **call.data)
+
+    @extend_schema(responses=CommentSerializer(many=True), filters=False)
+    @comment.mapping.get  # type: ignore[attr-defined, untyped-decorator]
+    def comments(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The conversation, oldest first; internal notes only for who works at it."""
+        return self.paged(queries.comments_for(self.actor, self.get_object()), CommentSerializer, ("id",))
+
+    @extend_schema(responses=TimelineEntrySerializer(many=True), filters=False)
+    @extra_route(detail=True, methods=["get"], url_path="timeline")
+    def timeline(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Everything that happened, newest first; a requester sees the public part."""
+        incident = self.get_object()
+        is_staff = self.is_staff_for(incident)
+        pages = KeysetPagination()
+        page = pages.page_of(queries.timeline_for(self.actor, incident, is_staff=is_staff), request, ("-id",))
+        context = {"texts": queries.texts_of(page), "is_staff": is_staff}
+        return pages.respond(page, TimelineEntrySerializer(page, many=True, context=context).data)
+
+
+def _of(call: Call) -> dict[str, Any]:
+    return {"incident": call.row, "by": call.by, "at": call.at, "expected_version": call.expected_version}
+
+
+def _self(call: Call) -> User:
+    if call.by.user_id is None:
+        raise Invalid("nobody is named", field="user", remedy="name the person who follows")
+    return User.objects.get_queryset().get(pk=call.by.user_id)
