@@ -33,7 +33,7 @@ def _get(header: str, **more: Any) -> Any:
 
 
 def _person(**more: Any) -> User:
-    return actions.create_user(email="ines@example.org", password=PASSWORD, by=SYSTEM, at=AT, **more)
+    return actions.create_user(email="maria@example.org", password=PASSWORD, by=SYSTEM, at=AT, **more)
 
 
 def test_a_key_opens_and_its_use_is_noted() -> None:
@@ -99,7 +99,7 @@ def test_the_session_of_a_leaver_is_dead_at_once() -> None:
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
-def _sign_in(client: Client, password: str = PASSWORD, email: str = "Ines@Example.org", **more: Any) -> Any:
+def _sign_in(client: Client, password: str = PASSWORD, email: str = "Maria@Example.org", **more: Any) -> Any:
     return client.post(LOGIN, {"username": email, "password": password, **more.pop("data", {})}, **more)
 
 
@@ -113,7 +113,7 @@ def test_a_person_signs_in_by_address_in_any_spelling_and_it_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("email", "password"), [("ines@example.org", "wrong"), ("nobody@example.org", PASSWORD), ("\x00", "\x00")]
+    ("email", "password"), [("maria@example.org", "wrong"), ("nobody@example.org", PASSWORD), ("\x00", "\x00")]
 )
 def test_a_wrong_address_or_password_gets_the_same_answer(email: str, password: str) -> None:
     _person()

@@ -63,9 +63,9 @@ def test_a_key_without_a_person_is_an_integration_within_its_scopes() -> None:
 
 
 def test_a_key_of_a_person_acts_with_that_persons_roles() -> None:
-    user = UserFactory(roles=["agent"], name="Ines")
+    user = UserFactory(roles=["agent"], name="Maria")
     actor = actor_for_key(ApiKeyFactory(user=user))
-    assert (actor.user_id, actor.on_behalf_of) == (user.pk, "Ines")
+    assert (actor.user_id, actor.on_behalf_of) == (user.pk, "Maria")
     assert actor.roles == {"agent"}
 
 
