@@ -26,7 +26,7 @@ def django_db_modify_db_settings(
 def django_db_setup(
     django_test_environment: None, django_db_blocker: DjangoDbBlocker, django_db_modify_db_settings: None
 ) -> Iterator[None]:
-    """The migrated test database of this process: a copy of a template that is migrated once for each state of the code."""
+    """The migrated test database of this process: a copy of a template, migrated once for each state of the code."""
     from django.db import connection
 
     from servicedesk.server.testing import drop_database, make_database

@@ -20,14 +20,20 @@ def deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[E
     findings = []
     if settings.SECRET_KEY == INSECURE_KEY:
         findings.append(
-            Error("The secret key is the trial's.", hint="Set SERVICEDESK_SECRET_KEY to a random text.", id="servicedesk.E001")
+            Error(
+                "The secret key is the trial's.",
+                hint="Set SERVICEDESK_SECRET_KEY to a random text.",
+                id="servicedesk.E001",
+            )
         )
     if settings.DEBUG:
         findings.append(Error("Debug mode is on.", hint="Unset SERVICEDESK_DEBUG.", id="servicedesk.E002"))
     hosts = set(settings.ALLOWED_HOSTS)
     if not hosts or "*" in hosts or hosts <= _LOCAL:
         findings.append(
-            Error("The desk's host names are not set.", hint="Set SERVICEDESK_HOSTS, without `*`.", id="servicedesk.E003")
+            Error(
+                "The desk's host names are not set.", hint="Set SERVICEDESK_HOSTS, without `*`.", id="servicedesk.E003"
+            )
         )
     if settings.SERVICEDESK_MAILBOX:
         findings.append(

@@ -34,7 +34,7 @@ class ContentPolicyMiddleware:
 
 
 class LocalTimeMiddleware:
-    """Shows times and texts as the signed-in reader has chosen; the API and strangers get UTC and their browser's language."""
+    """Shows times and texts as the signed-in reader has chosen; the API and strangers get UTC."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response

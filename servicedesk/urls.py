@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import chain
 
+import notify.api
+import oncall.api
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -12,8 +14,6 @@ from rest_framework.routers import SimpleRouter
 import accounts.api
 import alerts.api
 import incidents.api
-import notify.api
-import oncall.api
 import postmortems.api
 import servicedesk.api
 import sla.api

@@ -7,6 +7,7 @@ younger than a minute, are tolerated.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,7 +44,7 @@ def violations(at: datetime) -> list[dict[str, Any]]:
     return [{"reference": f"INC-{one['number']:06d}", "state": one["state"], "why": _why(one)} for one in found]
 
 
-def _why(row: dict[str, Any]) -> str:
+def _why(row: Mapping[str, Any]) -> str:
     if row["state"] == "on_hold":
         return "on hold without a wake-up to come"
     if row["assignee_id"] and not row["assignee__is_active"]:

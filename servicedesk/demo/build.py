@@ -1,4 +1,4 @@
-"""Builds the demonstration through the desk's own actions: a past that is over, a present that waits, a rota that covers now."""
+"""Builds the demonstration by the desk's own actions: a past that is over, a present that waits, a rota for now."""
 
 from __future__ import annotations
 
@@ -65,8 +65,13 @@ class Demo:
         return accounts.queries.actor_for(self.people[login])
 
     def _people(self) -> None:
-        for name, (tier, parent) in stories.TEAMS.items():
-            values = {"name": name, "slug": name.lower().replace(" ", "-"), "tier": tier, "is_triage": name == "Service desk"}
+        for name, tier in stories.TEAMS.items():
+            values = {
+                "name": name,
+                "slug": name.lower().replace(" ", "-"),
+                "tier": tier,
+                "is_triage": name == "Service desk",
+            }
             self.teams[name] = accounts.actions.create_team(values=values, by=BUILDER, at=self.founded)
         for one in stories.PEOPLE:
             user = accounts.actions.create_user(
@@ -90,13 +95,21 @@ class Demo:
                 self.categories[(name, child)] = self._config(Category, name=child, parent=parent)
         for name, (team, criticality) in stories.SERVICES.items():
             self.services[name] = self._config(
-                Service, name=name, slug=name.lower().replace(" ", "-"), owner_team=self.teams[team], criticality=criticality
+                Service,
+                name=name,
+                slug=name.lower().replace(" ", "-"),
+                owner_team=self.teams[team],
+                criticality=criticality,
             )
 
     def _rota(self) -> None:
         for login in ("tomas", "wen", "olu", "ada"):
             contact = notify.actions.add_contact(
-                user=self.people[login], channel="mail", address=f"{login}@{stories.DOMAIN}", by=BUILDER, at=self.founded
+                user=self.people[login],
+                channel="mail",
+                address=f"{login}@{stories.DOMAIN}",
+                by=BUILDER,
+                at=self.founded,
             )
             notify.actions.vouch_for_contact(contact=contact, reason="demonstration", by=BUILDER, at=self.founded)
         layer = {
@@ -163,7 +176,10 @@ class Demo:
         )  # fmt: skip
         if resolved_at + timedelta(days=2) < self.now:
             incident = incidents.actions.close(
-                incident=incident, confirmation="The requester confirmed it", by=BUILDER, at=resolved_at + timedelta(days=1)
+                incident=incident,
+                confirmation="The requester confirmed it",
+                by=BUILDER,
+                at=resolved_at + timedelta(days=1),
             )
         sla.actions.judge_imported(incident=incident, by=BUILDER, at=self.now)
 
@@ -189,7 +205,8 @@ class Demo:
             )  # fmt: skip
         if number % 6 == 2:
             incidents.actions.put_on_hold(
-                incident=incident, hold_reason="awaiting_requester", until=self.now + timedelta(days=1, hours=number % 5),
+                incident=incident, hold_reason="awaiting_requester",
+                until=self.now + timedelta(days=1, hours=number % 5),
                 by=self.actor(helper), at=at + 3 * step,
             )  # fmt: skip
 
@@ -212,13 +229,17 @@ class Demo:
     def _alert(self) -> None:
         """Monitoring reports the incident that a newcomer acknowledges first; it pages whoever is on call now."""
         source, _key = alerts.actions.create_source(
-            values={"name": "Demonstration monitoring", "adapter": "generic", "service": self.services["Payment gateway"]},
+            values={
+                "name": "Demonstration monitoring", "adapter": "generic", "service": self.services["Payment gateway"],
+            },
             by=BUILDER, at=self.founded,
         )  # fmt: skip
         self.alert(source)
 
     def alert(self, source: AlertSource) -> None:
-        alerts.actions.receive(source=source, payload=dict(stories.ALERT), by=alerts.queries.actor_of(source), at=self.now)
+        alerts.actions.receive(
+            source=source, payload=dict(stories.ALERT), by=alerts.queries.actor_of(source), at=self.now
+        )
 
     def count(self) -> int:
         return Incident.objects.count()

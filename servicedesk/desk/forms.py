@@ -72,7 +72,9 @@ class HoldForm(VersionForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["until"].initial = lambda: (timezone.localtime() + timedelta(days=2)).replace(second=0, microsecond=0)
+        self.fields["until"].initial = lambda: (timezone.localtime() + timedelta(days=2)).replace(
+            second=0, microsecond=0
+        )
 
 
 class ResolveForm(VersionForm):
@@ -111,18 +113,28 @@ class CommentForm(VersionForm):
 class LogCallForm(forms.Form):
     """A call in six tab stops: who, what, more, service, how bad, save."""
 
-    requester = forms.EmailField(required=False, label=_("Caller's mail address"), widget=forms.EmailInput(attrs={"list": "people"}))
+    requester = forms.EmailField(
+        required=False, label=_("Caller's mail address"), widget=forms.EmailInput(attrs={"list": "people"})
+    )
     title = forms.CharField(label=_("What is wrong?"), max_length=200)
-    description = forms.CharField(required=False, label=_("Details"), widget=forms.Textarea(attrs={"rows": 4}), max_length=20000)
+    description = forms.CharField(
+        required=False, label=_("Details"), widget=forms.Textarea(attrs={"rows": 4}), max_length=20000
+    )
     service = forms.ModelChoiceField(Service.objects.none(), required=False, label=_("Service"))
     urgency = forms.TypedChoiceField(
         choices=[(1, _("High")), (2, _("Medium")), (3, _("Low"))], coerce=int, initial=2, label=_("How urgent?")
     )
     impact = forms.TypedChoiceField(
-        choices=[(1, _("High")), (2, _("Medium")), (3, _("Low"))], coerce=int, initial=2, required=False, label=_("Impact")
+        choices=[(1, _("High")), (2, _("Medium")), (3, _("Low"))],
+        coerce=int,
+        initial=2,
+        required=False,
+        label=_("Impact"),
     )
     category = forms.ModelChoiceField(Category.objects.none(), required=False, label=_("Category"))
-    channel = forms.ChoiceField(choices=lambda: [one for one in choices("channel") if one[0] in CALLS], required=False, label=_("Channel"))
+    channel = forms.ChoiceField(
+        choices=lambda: [one for one in choices("channel") if one[0] in CALLS], required=False, label=_("Channel")
+    )
     team = forms.ModelChoiceField(Team.objects.none(), required=False, label=_("Team"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -137,7 +149,9 @@ class LogCallForm(forms.Form):
             return None
         found = User.objects.active().filter(email__iexact=address).first()
         if found is None:
-            raise forms.ValidationError(_("Nobody is known by this address; leave it empty or ask an admin to add them."))
+            raise forms.ValidationError(
+                _("Nobody is known by this address; leave it empty or ask an admin to add them.")
+            )
         return found
 
 

@@ -55,7 +55,9 @@ def _found(reference: str, actor: Actor) -> Incident:
     return incident  # type: ignore[no-any-return]
 
 
-def _incident_page(request: HttpRequest, incident: Incident, actor: Actor, bad: Any = None, status: int = 200) -> HttpResponse:
+def _incident_page(
+    request: HttpRequest, incident: Incident, actor: Actor, bad: Any = None, status: int = 200
+) -> HttpResponse:
     offered = [
         (verb, bad[1] if bad and bad[0].name == verb.name else verb.form(incident=incident, auto_id=f"{verb.name}_%s"))
         for verb in verbs.offered(actor, incident)
@@ -122,7 +124,10 @@ def new(request: HttpRequest) -> HttpResponse:
             try:
                 opened = incidents.actions.open_incident(by=actor, at=timezone.now(), **values)
             except ActionRefused as refusal:
-                form.add_error(refusal.field if refusal.field in form.fields else None, f"{refusal.detail} {refusal.remedy}".strip())
+                form.add_error(
+                    refusal.field if refusal.field in form.fields else None,
+                    f"{refusal.detail} {refusal.remedy}".strip(),
+                )
                 status = refusal.status
             else:
                 messages.success(request, _("%(reference)s is logged.") % {"reference": opened.reference})

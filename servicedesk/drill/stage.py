@@ -1,4 +1,4 @@
-"""What a drill needs on the desk: two people on a test channel, a service, a policy, a source; made once, kept apart."""
+"""What a drill needs on the desk: two people on a test channel, service, policy and source; made once."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def set_up(at: datetime) -> Stage:
         service = create_config(model=Service, values=values, by=DRILLER, at=at)
     policy = EscalationPolicy.objects.filter(name=NAME).first()
     if policy is None:
-        levels = [{"delay_s": wait, "targets": [{"user": user}]} for wait, user in zip(DELAYS, (first, second), strict=True)]
+        levels = [
+            {"delay_s": wait, "targets": [{"user": user}]} for wait, user in zip(DELAYS, (first, second), strict=True)
+        ]
         policy = oncall.actions.save_policy(
             values={"name": NAME, "priority_threshold": 5, "repeats": 0, "fallback_team": team, "levels": levels},
             by=DRILLER,

@@ -1,7 +1,8 @@
-"""The drill's steps: each waits for what must happen, by the rows that the pipeline itself writes, and notes how late it was.
+"""The drill's steps: each waits for rows that the pipeline itself writes, and notes how late they were.
 
 The story lasts twenty minutes: an alert at 0:00 pages the first, whose mail stays unseen; at 5:00 the second is paged
-and confirms; the source recovers; the post-mortem is drafted. Compressed time scales the policy's delays, never the clock.
+and confirms; the source recovers; the post-mortem is drafted. Compressed time scales the policy's delays, never the
+clock.
 """
 
 from __future__ import annotations
@@ -121,8 +122,11 @@ class Drill:
             f"the message to level {level} is sent",
             lambda: Message.objects.filter(pk=told.message_id, state__in=["sent", "delivered"]).first(),
         )
-        assert message.sent_at is not None
-        self._done(f"message to level {level} sent", (message.sent_at - told.created_at).total_seconds(), message.channel)
+        self._done(
+            f"message to level {level} sent",
+            (_known(message.sent_at) - told.created_at).total_seconds(),
+            message.channel,
+        )
         return told
 
     def _link(self, incident: Incident) -> str:
@@ -147,7 +151,7 @@ class Drill:
         if status >= 400 or fresh.acknowledged_at is None:
             raise Missed(f"the second confirms by the link ({status})")
         self._done("acknowledged by the link", time.time() - began, str(fresh.acknowledged_by))
-        return fresh.acknowledged_at
+        return _known(fresh.acknowledged_at)
 
     def _silence(self, page: Page, acknowledged: datetime) -> None:
         """Past the moment at which the next step would have come, nothing was decided and nothing waits."""
@@ -165,13 +169,15 @@ class Drill:
             raise Missed(f"the recovery was answered {status}: {body[:200]!r}")
         self._wait("resolved", lambda: self._incident(incident.reference).state == "resolved")
         self._done("recovered at the source, resolved", time.time() - began)
-        page = self._wait("the page has ended", lambda: Page.objects.filter(incident=incident, state="resolved").first())
+        page = self._wait(
+            "the page has ended", lambda: Page.objects.filter(incident=incident, state="resolved").first()
+        )
         self._done("page ended", max(0.0, time.time() - began), str(page.end_cause))
 
     def _learn(self, incident: Incident) -> None:
         began = time.time()
         found = self._wait("a post-mortem is drafted", lambda: PostMortem.objects.filter(incident=incident).first())
-        entries = found.entries.count()
+        entries = found.timeline.count()
         if not entries:
             raise Missed("the draft has its timeline written")
         self._done("post-mortem drafted with its timeline", time.time() - began, f"{entries} entries")
@@ -180,7 +186,16 @@ class Drill:
         """Nobody was paged twice: one message a person and level, and the provider saw each key once."""
         told = list(PageNotification.objects.filter(page=page).values_list("round", "level", "user_id"))
         doubled = _copies(page)
-        self.steps.append(Step("nobody paged twice", len(told) == len(set(told)) and not doubled, None, f"{len(told)} pages"))
+        self.steps.append(
+            Step("nobody paged twice", len(told) == len(set(told)) and not doubled, None, f"{len(told)} pages")
+        )
+
+
+def _known(moment: datetime | None) -> datetime:
+    """A moment that the state promises; its absence is a fault of the desk."""
+    if moment is None:
+        raise Missed("a moment is recorded")
+    return moment
 
 
 def _copies(page: Page) -> int:

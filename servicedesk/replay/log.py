@@ -120,7 +120,10 @@ def parse(line: int, values: dict[str, str]) -> Row:
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text:
+        with (
+            opener(path, "rb") as raw,
+            io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as text,
+        ):
             reader = csv.DictReader(text)
             missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
             if missing:
@@ -155,7 +158,9 @@ def staged(path: Path) -> Iterator[sqlite3.Connection]:
             link.close()
 
 
-def incidents(link: sqlite3.Connection, shard: int, shards: int) -> Iterator[tuple[str, list[tuple[int, dict[str, str]]]]]:
+def incidents(
+    link: sqlite3.Connection, shard: int, shards: int
+) -> Iterator[tuple[str, list[tuple[int, dict[str, str]]]]]:
     """Each incident of one shard with its rows in the order of the file."""
     current, rows = None, []
     found = link.execute(

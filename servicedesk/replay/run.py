@@ -32,11 +32,18 @@ HOLDS = {
     "awaiting evidence": "awaiting_evidence",
     "awaiting change": "awaiting_change",
 }
-STATES = {"new": "new", "active": "in_progress", "in progress": "in_progress", "resolved": "resolved", "closed": "closed"}
+STATES = {
+    "new": "new",
+    "active": "in_progress",
+    "in progress": "in_progress",
+    "resolved": "resolved",
+    "closed": "closed",
+}
 CHANNELS = {"phone": "phone", "email": "mail", "self service": "portal", "ivr": "phone", "direct opening": "walk_in"}
 ASSUMED_HOLD = timedelta(days=30)
 #: The states in which the log calls an incident new: nobody has begun.
 _NOT_BEGUN = ("new", "assigned")
+_OVER = ("resolved", "closed")
 
 
 @dataclasses.dataclass(slots=True)
@@ -83,7 +90,9 @@ def _plain(value: Any) -> Any:
 
 def known_numbers() -> set[str]:
     """The log's numbers that an earlier run brought in."""
-    return set(Incident.objects.filter(is_imported=True).exclude(external_ref="").values_list("external_ref", flat=True))
+    return set(
+        Incident.objects.filter(is_imported=True).exclude(external_ref="").values_list("external_ref", flat=True)
+    )
 
 
 class Replay:
@@ -123,9 +132,7 @@ class Replay:
         state = self._state(row)
         if incident is None:
             incident = self._open(row, state)
-        elif incident.state == "closed" and state != "closed":
-            incident = self._did(incidents.actions.reopen(incident=incident, reason="import", by=IMPORTER, at=row.at))
-        elif incident.state == "resolved" and state not in ("resolved", "closed"):
+        elif incident.state in _OVER and state not in (incident.state, "closed"):
             incident = self._did(incidents.actions.reopen(incident=incident, reason="import", by=IMPORTER, at=row.at))
         incident = self._inputs(incident, row)
         incident = self._owner(incident, row)
@@ -204,7 +211,9 @@ class Replay:
             if incident.state == "on_hold":
                 if incident.hold_reason == reason:
                     return incident
-                return self._did(verbs.change_hold(hold_reason=reason, until=row.at + ASSUMED_HOLD, is_assumed=True, **act))
+                return self._did(
+                    verbs.change_hold(hold_reason=reason, until=row.at + ASSUMED_HOLD, is_assumed=True, **act)
+                )
             return self._did(verbs.put_on_hold(hold_reason=reason, until=row.at + ASSUMED_HOLD, is_assumed=True, **act))
         if state == incident.state or (state == "new" and incident.state in _NOT_BEGUN):
             return incident
@@ -230,7 +239,9 @@ class Replay:
         ours = "new" if incident.state in _NOT_BEGUN else incident.state
         report.compare("state", ours, self._state(last))
         report.compare("reopens", incident.reopen_count, last.reopens)
-        report.compare("reassignments", incident.reassignment_count, (last.reassignments or 0) - (rows[0].reassignments or 0))
+        report.compare(
+            "reassignments", incident.reassignment_count, (last.reassignments or 0) - (rows[0].reassignments or 0)
+        )
         if last.impact and last.urgency and last.priority:
             report.compare("priority", incident.priority, last.priority)
             report.compare("matrix", MATRIX[last.impact - 1][last.urgency - 1], last.priority)

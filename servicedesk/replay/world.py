@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.text import slugify
@@ -29,6 +30,8 @@ ORGANISATION = "Imported event log"
 UNSORTED = "Imported, unsorted"
 #: Stands for a caller that the log does not know, so that every imported incident belongs to the organisation.
 UNKNOWN_CALLER = "Unknown caller"
+#: What no password hashes to: nobody signs in as a person of a log.
+UNUSABLE = "!"
 #: The log's own matrix, counted in it: impact x urgency; 1/3 never occurs and is taken as 3.
 MATRIX = [[1, 2, 3], [2, 3, 4], [3, 4, 4]]
 #: Hours that the log's SLA allows, by final priority, in a Monday to Friday 24-hour calendar, stopped at closing.
@@ -62,7 +65,11 @@ def _people(names: list[str], organisation: Organisation) -> None:
     known = set(User.objects.filter(email__endswith="@import.invalid").values_list("email", flat=True))
     fresh = {address: name for name in names if (address := _address(name)) not in known}
     User.objects.bulk_create(
-        [User(email=address, name=name, password="!", organisation=organisation) for address, name in fresh.items()], batch_size=1000
+        [
+            User(email=address, name=name, password=UNUSABLE, organisation=organisation)
+            for address, name in fresh.items()
+        ],
+        batch_size=1000,
     )
 
 
@@ -75,7 +82,8 @@ def _teams(names: list[str]) -> None:
 def _categories(link: sqlite3.Connection) -> None:
     root, _created = Category.objects.get_or_create(name=UNSORTED, parent=None)
     pairs = link.execute(
-        "select distinct trim(json_extract(payload, '$.category')), trim(json_extract(payload, '$.subcategory')) from row"
+        "select distinct trim(json_extract(payload, '$.category')), trim(json_extract(payload, '$.subcategory')) "
+        "from row"
     ).fetchall()
     tops = sorted({top for top, _sub in pairs if top not in (None, "", "?")})
     known = {one.name: one for one in Category.objects.filter(parent=root)}
@@ -95,7 +103,7 @@ def _rules(organisation: Organisation, at: datetime) -> None:
     calendar = Calendar.objects.filter(name=ORGANISATION).first()
     if calendar is None:
         day = [["00:00", "24:00"]]
-        week = {name: day for name in ("mon", "tue", "wed", "thu", "fri")}
+        week = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), day)
         calendar = create_config(
             model=Calendar, values={"name": ORGANISATION, "zone": "UTC", "week": week}, by=IMPORTER, at=at
         )
@@ -106,7 +114,7 @@ def _rules(organisation: Organisation, at: datetime) -> None:
                 "an SLA policy stands at position 0, so the log's own can't go before it",
                 remedy="move that policy to a later position",
             )
-        values = {
+        values: dict[str, Any] = {
             "name": ORGANISATION,
             "position": 0,
             "organisations": [organisation.pk],
@@ -135,7 +143,9 @@ def build(link: sqlite3.Connection, at: datetime) -> None:
 def found() -> World:
     """What `build` made, by the log's names."""
     tops = {one.pk: one.name for one in Category.objects.filter(parent__name=UNSORTED)}
-    categories = {(tops[one.parent_id], one.name): one for one in Category.objects.filter(parent__in=tops) if one.parent_id}
+    categories = {
+        (tops[one.parent_id], one.name): one for one in Category.objects.filter(parent__in=tops) if one.parent_id
+    }
     categories |= {(one.name, ""): one for one in Category.objects.filter(pk__in=tops)}
     return World(
         organisation=Organisation.objects.get(name=ORGANISATION),
@@ -144,5 +154,3 @@ def found() -> World:
         people={one.name: one for one in User.objects.filter(email__endswith="@import.invalid")},
         categories=categories,
     )
-
-

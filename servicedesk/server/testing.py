@@ -96,7 +96,10 @@ def make_database(name: str) -> None:
     template = f"servicedesk_template_{_fingerprint()}"
     with psycopg.connect(**_server(), autocommit=True) as server:
         server.execute("select pg_advisory_lock(hashtext('servicedesk_template'))")
-        known = [row[0] for row in server.execute("select datname from pg_database where datname like 'servicedesk_template_%'")]
+        known = [
+            row[0]
+            for row in server.execute("select datname from pg_database where datname like 'servicedesk_template_%'")
+        ]
         if template not in known:
             for old in known:
                 server.execute(f'drop database if exists "{old}" with (force)')

@@ -25,7 +25,21 @@ TARGETS = {
     "own": gettext_lazy("find an owner"),
 }
 #: Keys of an event's data that are words worth reading; ids and versions stay in the API.
-_SAID = ("old", "new", "team", "assignee", "hold_reason", "until", "code", "reason", "priority", "percent", "target", "level", "cause")
+_SAID = (
+    "old",
+    "new",
+    "team",
+    "assignee",
+    "hold_reason",
+    "until",
+    "code",
+    "reason",
+    "priority",
+    "percent",
+    "target",
+    "level",
+    "cause",
+)
 
 
 def span(seconds: int) -> str:
@@ -49,7 +63,9 @@ def due(due_at: datetime | None, now: datetime, is_breached: bool = False) -> Sa
     words = (_("late %(span)s") if late else _("%(span)s left")) % {"span": span(abs(seconds))}
     css = "late" if late else "soon" if seconds < 3600 else ""
     local = timezone.localtime(due_at)
-    return format_html('<span class="{}" title="{}">{}{}</span>', css, f"{local:%a %Y-%m-%d %H:%M %Z}", "▲ " if late else "", words)
+    return format_html(
+        '<span class="{}" title="{}">{}{}</span>', css, f"{local:%a %Y-%m-%d %H:%M %Z}", "▲ " if late else "", words
+    )
 
 
 @register.simple_tag
@@ -66,7 +82,9 @@ def clock_state(clock: Clock, now: datetime) -> SafeString:
         return format_html('<span class="soon">{}</span>', _("paused"))
     if clock.breached_at is not None:
         return format_html('<span class="late">{}</span>', _("breached"))
-    return format_html('<span class="{}">{}</span>', "met" if clock.state == "met" else "soft", clock.get_state_display())
+    return format_html(
+        '<span class="{}">{}</span>', "met" if clock.state == "met" else "soft", clock.get_state_display()
+    )
 
 
 @register.simple_tag

@@ -9,7 +9,11 @@ from django.db import models
 from audit.models import Tracked
 from tests.architecture.tree import APPS, LAYER
 
-OURS = [model for model in apps.get_models() if model._meta.app_label in APPS and not model.__name__.startswith("Historical")]
+OURS = [
+    model
+    for model in apps.get_models()
+    if model._meta.app_label in APPS and not model.__name__.startswith("Historical")
+]
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
@@ -27,7 +31,9 @@ def test_links_across_apps_leave_no_trace_on_the_lower_model(model: type[models.
             assert field.remote_field.related_name == "+", f"{field}: related_name='+'"
 
 
-@pytest.mark.parametrize("model", [one for one in OURS if issubclass(one, Tracked)], ids=lambda model: model._meta.label)
+@pytest.mark.parametrize(
+    "model", [one for one in OURS if issubclass(one, Tracked)], ids=lambda model: model._meta.label
+)
 def test_what_a_person_edits_has_history(model: type[models.Model]) -> None:
     assert hasattr(model, "history")
 
@@ -36,7 +42,11 @@ def test_what_a_person_edits_has_history(model: type[models.Model]) -> None:
 def test_instants_end_in_at_and_dates_in_on(model: type[models.Model]) -> None:
     for field in model._meta.concrete_fields:
         if isinstance(field, models.DateTimeField):
-            assert field.name.endswith(("_at", "_until", "_before")) or field.name in {"at", "last_login", "date_joined"}, field
+            assert field.name.endswith(("_at", "_until", "_before")) or field.name in {
+                "at",
+                "last_login",
+                "date_joined",
+            }, field
         elif isinstance(field, models.DateField):
             assert field.name.endswith("_on") or field.name == "date", field
 

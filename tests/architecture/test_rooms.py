@@ -27,9 +27,7 @@ def _imports(path: Path) -> set[str]:
 
 
 def _calls(path: Path) -> list[tuple[str, int]]:
-    return [
-        (ast.unparse(node.func), node.lineno) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)
-    ]
+    return [(ast.unparse(node.func), node.lineno) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
 
 
 def test_no_room_has_a_name_that_says_nothing() -> None:
@@ -65,7 +63,9 @@ def test_settings_come_only_through_django() -> None:
 
 def test_no_signal_receivers() -> None:
     guilty = [name_of(path) for path in files() if any("django.dispatch" in one for one in _imports(path))]
-    guilty += [f"{name_of(path)}:{line}" for path in files() for call, line in _calls(path) if call.endswith("_save.connect")]
+    guilty += [
+        f"{name_of(path)}:{line}" for path in files() for call, line in _calls(path) if call.endswith("_save.connect")
+    ]
     assert guilty == []
 
 
@@ -96,5 +96,9 @@ def test_no_lower_app_asks_the_registry_for_a_model_of_an_upper_one() -> None:
 def test_a_handler_is_one_to_three_lines(path: Path) -> None:
     for node in parsed(path).body:
         if isinstance(node, ast.FunctionDef):
-            statements = [one for one in node.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
-            assert sum(1 for one in statements for _ in ast.walk(one) if isinstance(_, ast.stmt)) <= 3, f"{path}: {node.name}"
+            statements = [
+                one for one in node.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
+            ]
+            assert sum(1 for one in statements for _ in ast.walk(one) if isinstance(_, ast.stmt)) <= 3, (
+                f"{path}: {node.name}"
+            )

@@ -38,14 +38,14 @@ def name_of(path: Path) -> str:
 
 def called_names(node: ast.AST) -> list[tuple[str, int]]:
     """Dotted names of everything called below `node`, with the line."""
-    return [
-        (ast.unparse(one.func), one.lineno) for one in ast.walk(node) if isinstance(one, ast.Call)
-    ]
+    return [(ast.unparse(one.func), one.lineno) for one in ast.walk(node) if isinstance(one, ast.Call)]
 
 
 def rules() -> list[Path]:
     """The files of the pure modules; a name that stands for nothing is an error of this list."""
-    found = [path for name in _RULES for path in files() if name_of(path) == name or name_of(path).startswith(f"{name}/")]
+    found = [
+        path for name in _RULES for path in files() if name_of(path) == name or name_of(path).startswith(f"{name}/")
+    ]
     missing = [name for name in _RULES if not any(name_of(path).startswith(name) for path in found)]
     assert not missing, missing
     return found

@@ -1,6 +1,6 @@
 """A process of its own that opens incidents and pages, and is killed between any two of its statements.
 
-Run as `python -m tests.flows.dying VERB STEP`: dies before statement 1, 1 + STEP, 1 + 2 STEP, ... until a try is through.
+Run as `python -m tests.flows.dying VERB STEP`: dies before statement 1, 1 + STEP, 1 + 2 STEP, ... until one is through.
 Prints a line for each try: at which statement it was killed, or `done`.
 """
 
@@ -21,9 +21,17 @@ def open_one(number: int) -> None:
     from audit.actor import Actor, ActorKind
     from incidents.models import Service
 
-    by = Actor(kind=ActorKind.KEY, id="dying", label="dying", roles=frozenset({"integration"}), scopes=frozenset({"*:write"}))
+    by = Actor(
+        kind=ActorKind.KEY, id="dying", label="dying", roles=frozenset({"integration"}), scopes=frozenset({"*:write"})
+    )
     incidents.actions.open_incident(
-        title=f"dying {number}", impact=1, urgency=1, channel="alert", service=Service.objects.get(slug="payments"), by=by, at=AT
+        title=f"dying {number}",
+        impact=1,
+        urgency=1,
+        channel="alert",
+        service=Service.objects.get(slug="payments"),
+        by=by,
+        at=AT,
     )
 
 
@@ -40,6 +48,11 @@ def sweep_clocks(number: int) -> None:
 
 
 VERBS: dict[str, Callable[[int], None]] = {"open": open_one, "pages": sweep_pages, "clocks": sweep_clocks}
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def child(verb: str, number: int) -> None:
@@ -69,14 +82,14 @@ def main(verb: str, step: int) -> None:
         if pid == 0:
             try:
                 child(verb, number)
-            except BaseException as error:
-                print(f"error {number} {type(error).__name__}: {error}", flush=True)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the parent must read of it
+                say(f"error {number} {type(error).__name__}: {error}")
                 os._exit(3)
         _pid, status = os.waitpid(pid, 0)
         if os.WIFEXITED(status):
-            print(f"done {number} {os.WEXITSTATUS(status)}", flush=True)
+            say(f"done {number} {os.WEXITSTATUS(status)}")
             return
-        print(f"killed {number}", flush=True)
+        say(f"killed {number}")
 
 
 if __name__ == "__main__":

@@ -61,23 +61,30 @@ def _replayed(path: Path) -> Report:
     return report
 
 
+_TAKEN = {"assignment_group": "Group 2", "assigned_to": "Resolver 1", "reassignment_count": "1"}
+_AGAIN = {**_TAKEN, "reopen_count": "1"}
 STORY = [
     _row("INC1", "New", "1/2/2016 09:05"),
     _row("INC1", "New", "1/2/2016 09:06"),
-    _row("INC1", "Active", "1/2/2016 10:00", assignment_group="Group 2", assigned_to="Resolver 1", reassignment_count="1"),
-    _row("INC1", "Awaiting User Info", "1/2/2016 11:00", assignment_group="Group 2", assigned_to="Resolver 1", reassignment_count="1"),
-    _row("INC1", "Resolved", "2/2/2016 11:00", assignment_group="Group 2", assigned_to="Resolver 1", reassignment_count="1"),
-    _row("INC1", "Active", "3/2/2016 09:00", assignment_group="Group 2", assigned_to="Resolver 1", reassignment_count="1", reopen_count="1"),
-    _row("INC1", "Resolved", "3/2/2016 11:00", assignment_group="Group 2", assigned_to="Resolver 1", reassignment_count="1", reopen_count="1"),
-    _row("INC1", "Closed", "9/2/2016 09:00", assignment_group="Group 2", assigned_to="Resolver 1", reassignment_count="1", reopen_count="1"),
-]  # fmt: skip
+    _row("INC1", "Active", "1/2/2016 10:00", **_TAKEN),
+    _row("INC1", "Awaiting User Info", "1/2/2016 11:00", **_TAKEN),
+    _row("INC1", "Resolved", "2/2/2016 11:00", **_TAKEN),
+    _row("INC1", "Active", "3/2/2016 09:00", **_AGAIN),
+    _row("INC1", "Resolved", "3/2/2016 11:00", **_AGAIN),
+    _row("INC1", "Closed", "9/2/2016 09:00", **_AGAIN),
+]
 
 
 @pytest.mark.django_db
 def test_a_log_ends_as_it_says_and_tells_nobody(tmp_path: Path) -> None:
     report = _replayed(_file(tmp_path, STORY))
     incident = Incident.objects.get(external_ref="INC1")
-    assert (incident.state, incident.reopen_count, incident.reassignment_count, incident.priority) == ("closed", 1, 1, 3)
+    assert (incident.state, incident.reopen_count, incident.reassignment_count, incident.priority) == (
+        "closed",
+        1,
+        1,
+        3,
+    )
     assert report.accepted == len(STORY)
     assert report.refused == {}
     assert report.agreed == report.compared
@@ -97,7 +104,12 @@ def test_a_row_that_changes_nothing_counts_and_writes_nothing(tmp_path: Path) ->
 
 @pytest.mark.django_db
 def test_a_step_out_of_closed_is_recorded_as_reopened_by_import(tmp_path: Path) -> None:
-    rows = [*STORY, _row("INC1", "Active", "10/2/2016 09:00", assignment_group="Group 2", assigned_to="Resolver 1", reopen_count="2")]
+    rows = [
+        *STORY,
+        _row(
+            "INC1", "Active", "10/2/2016 09:00", assignment_group="Group 2", assigned_to="Resolver 1", reopen_count="2"
+        ),
+    ]
     _replayed(_file(tmp_path, rows))
     incident = Incident.objects.get(external_ref="INC1")
     assert (incident.state, incident.reopen_count) == ("in_progress", 2)
@@ -131,7 +143,11 @@ def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path, conten
 
 
 def test_rows_of_one_incident_are_found_together_whatever_the_order(tmp_path: Path) -> None:
-    rows = [_row("INC1", "New", "1/2/2016 09:05"), _row("INC2", "New", "1/2/2016 09:05"), _row("INC1", "Active", "1/2/2016 10:05")]
+    rows = [
+        _row("INC1", "New", "1/2/2016 09:05"),
+        _row("INC2", "New", "1/2/2016 09:05"),
+        _row("INC1", "Active", "1/2/2016 10:05"),
+    ]
     with log.staged(_file(tmp_path, rows)) as link:
         found: dict[str, int] = {number: len(lines) for number, lines in log.incidents(link, 0, 1)}
         shards: list[Any] = [number for shard in range(3) for number, _lines in log.incidents(link, shard, 3)]

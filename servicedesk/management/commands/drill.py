@@ -1,4 +1,4 @@
-"""`manage.py drill`: proves that an alert becomes a confirmed response, through the real pipeline, and says how late each step was."""
+"""`manage.py drill`: an alert becomes a confirmed response through the real pipeline, each step with its lateness."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from servicedesk.drill.story import Drill, report
 
 
 class Command(BaseCommand):
-    help = "Alert, unseen page, second level, acknowledgement, recovery, post-mortem; ends non-zero when a step is late."
+    help = (
+        "Alert, unseen page, second level, acknowledgement, recovery, post-mortem; ends non-zero when a step is late."
+    )
     needs = "worker"
 
     def add_arguments(self, parser: ArgumentParser) -> None:

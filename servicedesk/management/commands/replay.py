@@ -32,7 +32,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="the log: number, incident_state, opened_at, sys_updated_at, ...")
         parser.add_argument("--shards", type=int, default=2, help="processes that work side by side (default 2)")
-        parser.add_argument("--shard", type=int, default=None, help="work on one shard only; used by the command itself")
+        parser.add_argument(
+            "--shard", type=int, default=None, help="work on one shard only; used by the command itself"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         file: Path = options["file"]
