@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Callable
@@ -95,7 +96,31 @@ def saving(told: Recorded) -> None:
     raise ValueError("after the save")
 
 
-@pytest.mark.parametrize("broken", [raising, bad_key, bad_sql, saving])
+@action(joins=True)
+def misplace(*, by: Actor, at: dt.datetime) -> None:
+    """Fails in the middle, as part of the action that called it."""
+    Thing.objects.create(name="half done")
+    raise LookupError("lost")
+
+
+def misplacing(told: Recorded) -> None:
+    misplace(by=told.by, at=told.at)
+
+
+def hiding(told: Recorded) -> None:
+    with contextlib.suppress(LookupError):
+        misplace(by=told.by, at=told.at)
+
+
+def test_an_action_that_joins_costs_no_savepoint_and_stands_alone_otherwise(django_assert_num_queries: Any) -> None:
+    with transaction.atomic(), acting(ANN), django_assert_num_queries(1), pytest.raises(LookupError):
+        misplace(by=ANN, at=AT)
+    with pytest.raises(LookupError):
+        misplace(by=ANN, at=AT)
+    assert not Thing.objects.exists()
+
+
+@pytest.mark.parametrize("broken", [raising, bad_key, bad_sql, saving, misplacing, hiding])
 def test_a_failing_handler_leaves_a_delivery_and_the_action_succeeds(listen: Any, broken: Told) -> None:
     listen(as_another, broken)
     shelf = rename(shelf=ShelfFactory(), name="new", by=ANN, at=AT)
