@@ -14,7 +14,7 @@ YEARS = range(2010, 2051)
 MOST_DATES = 5000
 
 
-class InvalidDefinition(ValueError):  # noqa: N818
+class InvalidDefinition(ValueError):
     """The calendar can't be used; `field` names what to change."""
 
     def __init__(self, field: str, detail: str) -> None:

@@ -31,7 +31,7 @@ THRESHOLDS_HELP = (
 )
 
 
-class InvalidPolicy(ValueError):  # noqa: N818
+class InvalidPolicy(ValueError):
     """The policy can't be kept; `field` names what to change."""
 
     def __init__(self, field: str, detail: str) -> None:

@@ -31,7 +31,7 @@ _Told = tuple[str, Model, Model, dict[str, Any]]
 _LIVE = (Clock.State.RUNNING.value, Clock.State.PAUSED.value)
 
 
-@action
+@action(joins=True)
 def start_clocks(
     *, incident: Incident, by: Actor, at: datetime, opened: Mapping[str, Any] | None = None, reason: str = ""
 ) -> None:
@@ -47,7 +47,7 @@ def start_clocks(
     _recompute(incident, [*history, Happened(STARTED, at, agreed)], agreed, rows=[], first=agreed, by=by, at=at)
 
 
-@action
+@action(joins=True)
 def retime(*, incident: Incident, by: Actor, at: datetime, reason: str = "") -> None:
     """Recomputes all clocks of an incident from what was recorded; calling it again changes nothing.
 
@@ -69,7 +69,7 @@ def retime(*, incident: Incident, by: Actor, at: datetime, reason: str = "") -> 
     _remind_on_a_working_day(incident, agreed, at)
 
 
-@action
+@action(joins=True)
 def judge_imported(*, incident: Incident, by: Actor, at: datetime) -> None:
     """Computes the clocks of an imported incident once, after its last event: by its final priority and policy.
 

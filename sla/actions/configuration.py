@@ -11,7 +11,7 @@ from audit.actor import Actor
 from sla.models import Calendar, CalendarVersion, PolicyVersion, SlaPolicy
 
 
-@action
+@action(joins=True)
 def freeze(*, row: Calendar | SlaPolicy, by: Actor, at: datetime, reason: str = "") -> CalendarVersion | PolicyVersion:
     """Makes the next version of a calendar or policy that was just saved; the save's own event records it.
 

@@ -13,7 +13,7 @@ from sla.businesstime import add_days
 from sla.models import Clock
 
 
-@action
+@action(joins=True)
 def plan_closing(*, incident: Incident, by: Actor, at: datetime, reason: str = "") -> None:
     """Sets the closing so many working days after the resolution, where the policy counts in those.
 

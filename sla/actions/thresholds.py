@@ -145,7 +145,7 @@ def _events(due: _Due, news: set[tuple[int, int | None]]) -> list[tuple[str, dic
     return found
 
 
-@action
+@action(joins=True)
 def carry_out(*, clock: Clock, incident: Incident, told: Mapping[str, Any], by: Actor, at: datetime) -> None:
     """Does what the policy says at a threshold or breach; `told` is the data of its event, `actions` being the list.
 

@@ -20,11 +20,11 @@ FIRST, END = FIRST_DAY * DAY, (LAST_DAY + 1) * DAY
 _STEP = 3 * DAY
 
 
-class UnknownZone(ValueError):  # noqa: N818
+class UnknownZone(ValueError):
     """No time zone has this name; the message names a remedy."""
 
 
-class OutOfRange(ValueError):  # noqa: N818
+class OutOfRange(ValueError):
     """An instant lies in or beyond the years 1 or 9999, or a calendar has no working time left before them."""
 
 

@@ -18,7 +18,7 @@ Windows = tuple[tuple[int, int], ...]
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class InvalidCalendar(ValueError):  # noqa: N818
+class InvalidCalendar(ValueError):
     """The calendar cannot be used; the message says why and what to change."""
 
 
