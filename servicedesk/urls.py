@@ -7,7 +7,7 @@ from itertools import chain
 import notify.api
 import oncall.api
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
@@ -17,6 +17,7 @@ import incidents.api
 import postmortems.api
 import servicedesk.api
 import sla.api
+from audit.rest import not_found
 from servicedesk import views
 
 router = SimpleRouter()
@@ -47,4 +48,5 @@ urlpatterns = [
     path("r/", include("oncall.urls")),
     path("postmortems/", include("postmortems.urls")),
     path("", include("notify.urls")),
+    re_path(r"^api/", not_found),
 ]
