@@ -78,9 +78,7 @@ class AlertSource(Tracked):
     team = models.ForeignKey(
         "accounts.Team", models.PROTECT, verbose_name=_("team"), null=True, blank=True, related_name="+"
     )
-    grouping = models.CharField(
-        _("grouping"), max_length=20, choices=Grouping.choices, default=Grouping.FINGERPRINT
-    )
+    grouping = models.CharField(_("grouping"), max_length=20, choices=Grouping.choices, default=Grouping.FINGERPRINT)
     severity_label = models.CharField(_("severity label"), max_length=100, default="severity", blank=True)
     severities = models.JSONField(
         _("severities"),
@@ -172,9 +170,7 @@ class Alert(FSMModelMixin, models.Model):
     No person edits an alert, so it has no history; `alert.*` events tell its life.
     """
 
-    source = models.ForeignKey(
-        AlertSource, models.PROTECT, verbose_name=_("source"), related_name="+", db_index=False
-    )
+    source = models.ForeignKey(AlertSource, models.PROTECT, verbose_name=_("source"), related_name="+", db_index=False)
     fingerprint = models.CharField(_("fingerprint"), max_length=200)
     bucket = models.CharField(_("shares its incident with"), max_length=210)
     group_key = models.CharField(_("group"), max_length=200, blank=True)
@@ -195,9 +191,7 @@ class Alert(FSMModelMixin, models.Model):
     repeat_count = models.PositiveIntegerField(_("repeats"), default=0)
     has_opened = models.BooleanField(_("opened its incident"), default=False)
     is_suppressed = models.BooleanField(_("held back by the storm limit"), default=False)
-    incident = models.ForeignKey(
-        Incident, models.PROTECT, verbose_name=_("incident"), null=True, related_name="+"
-    )
+    incident = models.ForeignKey(Incident, models.PROTECT, verbose_name=_("incident"), null=True, related_name="+")
 
     objects = AlertQuerySet.as_manager()
 

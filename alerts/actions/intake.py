@@ -57,9 +57,7 @@ def _message(source: AlertSource, payload: object, at: datetime) -> ParsedMessag
     try:
         return queries.message_of(source, payload, at)
     except BadBody as error:
-        raise BadAlert(
-            str(error), field=error.place, remedy=f"send what the adapter {source.adapter} reads"
-        ) from error
+        raise BadAlert(str(error), field=error.place, remedy=f"send what the adapter {source.adapter} reads") from error
 
 
 @action
@@ -90,9 +88,7 @@ def receive(*, source: AlertSource, payload: object, by: Actor, at: datetime) ->
         results += _fire_all(source, [one for one in batch if one.is_firing], by, at)
         results += _recover_all(source, [one for one in batch if not one.is_firing], by, at)
     named = {one.fingerprint for one in message.alerts}
-    results += [
-        recover(source, fingerprint, None, by, at) for fingerprint in left_out if fingerprint not in named
-    ]
+    results += [recover(source, fingerprint, None, by, at) for fingerprint in left_out if fingerprint not in named]
     return Receipt(
         outcomes=Counter(outcome for outcome, _reference in results),
         references=tuple(sorted({reference for _outcome, reference in results if reference})),

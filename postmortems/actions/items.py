@@ -139,9 +139,7 @@ def verify_action_item(*, item: ActionItem, by: Actor, at: datetime, expected_ve
     person = person_of(by, "verify it")
     if item.done_by_id == person:
         raise Forbidden("whoever did it can't verify it", remedy="ask somebody else to look")
-    moved = _moved(
-        item, by, expected_version, (ActionItemState.DONE,), lambda one: one.verify(by_id=person, at=at)
-    )
+    moved = _moved(item, by, expected_version, (ActionItemState.DONE,), lambda one: one.verify(by_id=person, at=at))
     record(ActionItemEvent.VERIFIED, moved, by, at, about=moved.postmortem.incident, verification=moved.verification)
     return moved
 
@@ -152,9 +150,7 @@ def reopen_action_item(
 ) -> ActionItem:
     """Opens an item again that was done but does not work. Records `action_item.reopened`."""
     _refuse_without(reason)
-    moved = _moved(
-        item, by, expected_version, (ActionItemState.DONE, ActionItemState.VERIFIED), ActionItem.reopen
-    )
+    moved = _moved(item, by, expected_version, (ActionItemState.DONE, ActionItemState.VERIFIED), ActionItem.reopen)
     record(ActionItemEvent.REOPENED, moved, by, at, about=moved.postmortem.incident, reason=reason)
     return moved
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django_fsm import FSMFieldMixin
 
 from audit.actions import ActionRefused, Forbidden, Invalid, assert_fresh
 from audit.actor import Actor
@@ -51,8 +52,10 @@ def person_of(by: Actor, verb: str) -> int:
 
 
 def checked(row: Tracked) -> None:
+    """Refuses bad values; a state is not checked, because only its transitions set it."""
+    states = [field.name for field in row._meta.concrete_fields if isinstance(field, FSMFieldMixin)]
     try:
-        row.full_clean()
+        row.full_clean(exclude=states)
     except ValidationError as error:
         fields = error.message_dict
         name = next(iter(fields))

@@ -331,7 +331,8 @@ def test_a_rotated_key_replaces_the_old_one(admin: Actor) -> None:
 
 
 @pytest.mark.parametrize(
-    "severities", [[], {"a": 1}, {"a": {"impact": 1}}, {"a": {"impact": "1", "urgency": 1}}, {"a": {"impact": True, "urgency": 1}}]
+    "severities",
+    [[], {"a": 1}, {"a": {"impact": 1}}, {"a": {"impact": "1", "urgency": 1}}, {"a": {"impact": True, "urgency": 1}}],
 )
 def test_a_bad_severity_map_is_refused(admin: Actor, severities: object) -> None:
     with pytest.raises(Invalid) as refused:

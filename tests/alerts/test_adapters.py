@@ -18,7 +18,11 @@ AT = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 
 
 def alert(status: str | None = "firing", **fields: Any) -> dict[str, Any]:
-    found = {"labels": {"alertname": "DiskFull", "instance": "db1"}, "annotations": {"summary": "Disk is full"}, **fields}
+    found = {
+        "labels": {"alertname": "DiskFull", "instance": "db1"},
+        "annotations": {"summary": "Disk is full"},
+        **fields,
+    }
     return {"status": status, **found} if status else found
 
 
@@ -118,7 +122,12 @@ def test_generic_reads_its_schema_and_keeps_the_rest() -> None:
         },
         AT,
     ).alerts[0]  # fmt: skip
-    assert (parsed.title, parsed.fingerprint, parsed.severity, parsed.is_firing) == ("Backup failed", "backup-7", "high", True)
+    assert (parsed.title, parsed.fingerprint, parsed.severity, parsed.is_firing) == (
+        "Backup failed",
+        "backup-7",
+        "high",
+        True,
+    )
     assert parsed.started_at == datetime(2026, 3, 10, 7, 0, tzinfo=UTC)
     assert parsed.payload["alert"]["shift"] == 4  # type: ignore[index]
 
@@ -175,9 +184,11 @@ names = st.sampled_from(
     ["status", "labels", "annotations", "startsAt", "endsAt", "fingerprint", "generatorURL", "title", "severity", "url",
      "dedup_key", "group", "started_at", "description"]
 )  # fmt: skip
-alert_shapes = st.dictionaries(names, st.sampled_from(["firing", "resolved", "0001-01-01T00:00:00Z"]) | values, max_size=6)
+words = st.sampled_from(["firing", "resolved", "0001-01-01T00:00:00Z"])
+alert_shapes = st.dictionaries(names, words | values, max_size=6)
 bodies = values | alert_shapes | st.fixed_dictionaries(
-    {"alerts": st.lists(alert_shapes, max_size=3) | values}, optional={"status": values, "groupKey": values, "truncatedAlerts": values}
+    {"alerts": st.lists(alert_shapes, max_size=3) | values},
+    optional={"status": values, "groupKey": values, "truncatedAlerts": values},
 )  # fmt: skip
 
 
@@ -187,7 +198,9 @@ def test_any_body_is_read_or_refused(name: str, body: object) -> None:
     try:
         check(body)
         parsed = ADAPTERS[name](body, AT)
-    except BadBody as refused:
-        assert refused.place
+    except BadBody as error:
+        refused: str | None = error.place
     else:
+        refused = None
         assert all(one.fingerprint and len(one.fingerprint.encode()) <= 200 for one in parsed.alerts)
+    assert refused != ""

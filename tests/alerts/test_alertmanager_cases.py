@@ -76,7 +76,12 @@ def keys(message: Message, status: str) -> set[str]:
 
 def turned(message: Message, status: str) -> Message:
     """The same message with all of its alerts firing or resolved, as the pair of a message that has none."""
-    return {**message, "status": status, "truncatedAlerts": 0, "alerts": [{**one, "status": status} for one in message["alerts"]]}
+    return {
+        **message,
+        "status": status,
+        "truncatedAlerts": 0,
+        "alerts": [{**one, "status": status} for one in message["alerts"]],
+    }
 
 
 def post(source: AlertSource, message: Message) -> dict[str, int]:

@@ -80,7 +80,9 @@ def test_the_key_may_stand_in_a_header(client: Client, source: AlertSource, head
 
 def test_any_content_type_is_read_as_json(client: Client, source: AlertSource) -> None:
     response = client.post(
-        f"/api/v1/intake/{key_of(source)}/", json.dumps(message(alert())), content_type="application/x-www-form-urlencoded"
+        f"/api/v1/intake/{key_of(source)}/",
+        json.dumps(message(alert())),
+        content_type="application/x-www-form-urlencoded",
     )
     assert response.json()["outcomes"] == {"opened": 1}
 
@@ -118,7 +120,11 @@ def test_guessing_keys_is_slowed_down_without_stopping_the_others(client: Client
         (message(alert(startsAt="soon")), 400, "alerts[0].startsAt"),
         (b" " * (body.MAX_BYTES + 1), 413, "body"),
         (b"[" * 100_000 + b"]" * 100_000, 400, "line 1 column 1"),
-        (json.dumps({"alerts": [{"labels": {"a": "b"}, "x": json.loads("[" * 30 + "]" * 30)}]}).encode(), 400, "alerts[0].x"),
+        (
+            json.dumps({"alerts": [{"labels": {"a": "b"}, "x": json.loads("[" * 30 + "]" * 30)}]}).encode(),
+            400,
+            "alerts[0].x",
+        ),
     ],
 )
 def test_a_broken_body_is_refused_with_its_place(

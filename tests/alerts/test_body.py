@@ -71,7 +71,9 @@ def test_times_are_instants_in_utc(text: str, value: datetime | None) -> None:
     assert body.a_time({"at": text}, "at", "") == value
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-03-10T09:02:00", "2026-13-01T00:00:00Z", "9999-12-31T23:59:59-05:00"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2026-03-10T09:02:00", "2026-13-01T00:00:00Z", "9999-12-31T23:59:59-05:00"]
+)
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(BadBody) as refused:
         body.a_time({"startsAt": text}, "startsAt", "alerts[0].")

@@ -30,9 +30,7 @@ def source(committed_db: None) -> AlertSource:
 
 
 def post(source: AlertSource, content: Any) -> dict[str, int]:
-    response = Client().post(
-        f"/api/v1/intake/{key_of(source)}/", json.dumps(content), content_type="application/json"
-    )
+    response = Client().post(f"/api/v1/intake/{key_of(source)}/", json.dumps(content), content_type="application/json")
     assert response.status_code == 200, response.content
     outcomes: dict[str, int] = response.json()["outcomes"]
     return outcomes
@@ -83,8 +81,7 @@ def test_messages_that_name_the_same_alerts_in_any_order_never_deadlock(source: 
     for turn in range(4):
         states = ["firing", "resolved"] if turn % 2 else ["firing", "firing"]
         contents = [
-            message(*(alert(name, states[n % 2]) for name in (names if n % 3 else names[::-1])))
-            for n in range(WORKERS)
+            message(*(alert(name, states[n % 2]) for name in (names if n % 3 else names[::-1]))) for n in range(WORKERS)
         ]
         at_once(*[lambda content=content: post(source, content) for content in contents])  # type: ignore[misc]
     assert Alert.objects.firing().count() <= len(names)

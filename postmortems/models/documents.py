@@ -1,11 +1,10 @@
-"""Templates, the rules of who owes what, and the documents: sections, timeline and action items."""
+"""The documents: their state, sections, timeline and action items."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -16,115 +15,8 @@ from audit.actor import Actor
 from audit.models import Tracked, personal, records
 from incidents.models import Incident
 from incidents.permissions import sees_all
-from postmortems.permissions import SETTINGS_ROLES, can_read_any
-
-
-class SectionKind(models.TextChoices):
-    TEXT = "text", _("text")
-    TIMELINE = "timeline", _("timeline")
-    ACTIONS = "actions", _("action items")
-
-
-class Template(Tracked):
-    """What a post-mortem of a kind consists of; a document copies its sections, so editing it changes no document."""
-
-    configured_by: ClassVar[frozenset[str]] = SETTINGS_ROLES
-
-    name = models.CharField(_("name"), max_length=100, unique=True)
-    description = models.TextField(_("description"), blank=True)
-    needs_second_person = models.BooleanField(
-        _("reviewed by a second person"),
-        default=True,
-        help_text=_("Whoever submits a post-mortem can't publish it."),
-    )
-    is_active = models.BooleanField(_("active"), default=True)
-
-    history = records()
-
-    class Meta:
-        verbose_name = _("post-mortem template")
-        verbose_name_plural = _("post-mortem templates")
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class TemplateSection(Tracked):
-    """One section of a template, in its place."""
-
-    configured_by: ClassVar[frozenset[str]] = SETTINGS_ROLES
-
-    template = models.ForeignKey(Template, models.CASCADE, related_name="sections", verbose_name=_("template"))
-    position = models.PositiveSmallIntegerField(_("position"), validators=[MinValueValidator(1)])
-    title = models.CharField(_("title"), max_length=100)
-    guidance = models.TextField(_("guidance"), blank=True)
-    kind = models.CharField(_("kind"), max_length=10, choices=SectionKind.choices, default=SectionKind.TEXT)
-    is_required = models.BooleanField(_("required"), default=True)
-
-    history = records()
-
-    class Meta:
-        verbose_name = _("template section")
-        verbose_name_plural = _("template sections")
-        ordering = ["template", "position"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["template", "position"],
-                name="postmortems_section_place",
-                deferrable=models.Deferrable.DEFERRED,
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.position}. {self.title}"
-
-
-class ObligationRule(Tracked):
-    """Which resolved incidents owe a post-mortem and by when; the first active rule that matches counts."""
-
-    configured_by: ClassVar[frozenset[str]] = SETTINGS_ROLES
-
-    name = models.CharField(_("name"), max_length=100, unique=True)
-    position = models.PositiveSmallIntegerField(_("position"), unique=True)
-    is_active = models.BooleanField(_("active"), default=True)
-    priority_at_most = models.PositiveSmallIntegerField(
-        _("priority up to"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(5)],
-        help_text=_("2 means P1 and P2; empty: any priority."),
-    )
-    service = models.ForeignKey(
-        "incidents.Service", models.PROTECT, verbose_name=_("service"), null=True, blank=True, related_name="+"
-    )
-    team = models.ForeignKey(
-        "accounts.Team", models.PROTECT, verbose_name=_("team"), null=True, blank=True, related_name="+"
-    )
-    only_breached = models.BooleanField(_("only after a breached SLA"), default=False)
-    template = models.ForeignKey(Template, models.PROTECT, verbose_name=_("template"), related_name="+")
-    due_days = models.PositiveSmallIntegerField(
-        _("due in days"), default=5, validators=[MinValueValidator(1), MaxValueValidator(365)]
-    )
-    calendar = models.ForeignKey(
-        "sla.Calendar",
-        models.PROTECT,
-        verbose_name=_("calendar"),
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text=_("Counts its working days; empty: calendar days."),
-    )
-
-    history = records()
-
-    class Meta:
-        verbose_name = _("obligation rule")
-        verbose_name_plural = _("obligation rules")
-        ordering = ["position"]
-
-    def __str__(self) -> str:
-        return self.name
+from postmortems.models.templates import ObligationRule, SectionKind, Template
+from postmortems.permissions import can_read_any
 
 
 class PostMortemState(models.TextChoices):
@@ -164,9 +56,7 @@ class PostMortem(FSMModelMixin, Tracked):
     )
     title = models.CharField(_("title"), max_length=300)
     state = FSMField(_("state"), choices=PostMortemState.choices, default=PostMortemState.DRAFT, protected=True)
-    owner = models.ForeignKey(
-        User, models.PROTECT, verbose_name=_("owner"), null=True, blank=True, related_name="+"
-    )
+    owner = models.ForeignKey(User, models.PROTECT, verbose_name=_("owner"), null=True, blank=True, related_name="+")
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     needs_second_person = models.BooleanField(_("reviewed by a second person"), default=True)
     no_actions_reason = models.TextField(
@@ -209,6 +99,11 @@ class PostMortem(FSMModelMixin, Tracked):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits for its publication."""
+        return self.state in (PostMortemState.DRAFT, PostMortemState.IN_REVIEW)
+
     @transition(field=state, source=PostMortemState.DRAFT, target=PostMortemState.IN_REVIEW)
     def submit(self, *, by_id: int, at: datetime) -> None:
         self.submitted_at, self.submitted_by_id = at, by_id
@@ -234,12 +129,19 @@ class PostMortem(FSMModelMixin, Tracked):
         """An incident has one document, so one that was given up is taken up again rather than written anew."""
 
 
+class PartQuerySet(models.QuerySet[Any]):
+    """Parts of documents: seen by whoever sees the document."""
+
+    def visible_to(self, actor: Actor) -> PartQuerySet:
+        if sees_all(actor) and can_read_any(actor):
+            return self
+        return self.filter(postmortem__in=PostMortem.objects.visible_to(actor).order_by().values("pk"))
+
+
 class SectionText(Tracked):
     """One section of one document; its earlier wordings are its history."""
 
-    postmortem = models.ForeignKey(
-        PostMortem, models.CASCADE, related_name="sections", verbose_name=_("post-mortem")
-    )
+    postmortem = models.ForeignKey(PostMortem, models.CASCADE, related_name="sections", verbose_name=_("post-mortem"))
     position = models.PositiveSmallIntegerField(_("position"))
     title = models.CharField(_("title"), max_length=100)
     guidance = models.TextField(_("guidance"), blank=True)
@@ -248,6 +150,7 @@ class SectionText(Tracked):
     body = models.TextField(_("text"), blank=True)
 
     history = records()
+    objects = PartQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("section")
@@ -267,9 +170,7 @@ class TimelineEntry(Tracked):
     The event is named by its number without a foreign key: events are partitioned later, and never removed.
     """
 
-    postmortem = models.ForeignKey(
-        PostMortem, models.CASCADE, related_name="timeline", verbose_name=_("post-mortem")
-    )
+    postmortem = models.ForeignKey(PostMortem, models.CASCADE, related_name="timeline", verbose_name=_("post-mortem"))
     at = models.DateTimeField(_("at"))
     text = models.TextField(_("what happened"))
     kind = models.CharField(_("event"), max_length=100, blank=True, editable=False)
@@ -285,6 +186,7 @@ class TimelineEntry(Tracked):
     hidden_reason = models.TextField(_("why it is hidden"), blank=True, editable=False)
 
     history = records()
+    objects = PartQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("timeline entry")
@@ -316,12 +218,9 @@ class ActionItemState(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
-class ActionItemQuerySet(models.QuerySet["ActionItem"]):
+class ActionItemQuerySet(PartQuerySet):
     def open(self) -> ActionItemQuerySet:
         return self.filter(state__in=[ActionItemState.OPEN, ActionItemState.IN_PROGRESS])
-
-    def visible_to(self, actor: Actor) -> ActionItemQuerySet:
-        return self.filter(postmortem__in=PostMortem.objects.visible_to(actor).order_by().values("pk"))
 
 
 class ActionItem(FSMModelMixin, Tracked):
@@ -333,9 +232,7 @@ class ActionItem(FSMModelMixin, Tracked):
     title = models.CharField(_("title"), max_length=300)
     description = models.TextField(_("description"), blank=True)
     state = FSMField(_("state"), choices=ActionItemState.choices, default=ActionItemState.OPEN, protected=True)
-    owner = models.ForeignKey(
-        User, models.PROTECT, verbose_name=_("owner"), null=True, blank=True, related_name="+"
-    )
+    owner = models.ForeignKey(User, models.PROTECT, verbose_name=_("owner"), null=True, blank=True, related_name="+")
     due_on = models.DateField(_("due"), null=True, blank=True)
     verification = models.TextField(_("verification"), blank=True, help_text=_("How it will be seen that it works."))
     done_at = models.DateTimeField(_("done"), null=True, editable=False)
@@ -379,9 +276,7 @@ class ActionItem(FSMModelMixin, Tracked):
     def start(self) -> None:
         """Work began."""
 
-    @transition(
-        field=state, source=[ActionItemState.OPEN, ActionItemState.IN_PROGRESS], target=ActionItemState.DONE
-    )
+    @transition(field=state, source=[ActionItemState.OPEN, ActionItemState.IN_PROGRESS], target=ActionItemState.DONE)
     def finish(self, *, by_id: int, at: datetime) -> None:
         self.done_at, self.done_by_id = at, by_id
 
