@@ -1,8 +1,6 @@
-"""Makes the tables of incidents, their sequence of numbers and the extension that their search needs."""
-
 import django.contrib.postgres.indexes
+import django.contrib.postgres.operations
 import django.contrib.postgres.search
-from django.contrib.postgres.operations import TrigramExtension
 import django.db.models.deletion
 import django_fsm
 import incidents.models.configuration
@@ -17,12 +15,16 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_roles'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ('accounts', '__first__'),
     ]
 
     operations = [
-        TrigramExtension(),
-        migrations.RunSQL("create sequence incidents_number_seq", "drop sequence incidents_number_seq"),
+        django.contrib.postgres.operations.TrigramExtension(
+        ),
+        migrations.RunSQL(
+            sql='create sequence incidents_number_seq',
+            reverse_sql='drop sequence incidents_number_seq',
+        ),
         migrations.CreateModel(
             name='Category',
             fields=[
@@ -36,6 +38,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'category',
                 'verbose_name_plural': 'categories',
                 'ordering': ['name', 'id'],
+                'constraints': [models.UniqueConstraint(fields=('parent', 'name'), name='incidents_category_name_once', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('parent', models.F('id')), _negated=True), name='incidents_category_not_its_own_parent')],
             },
         ),
         migrations.CreateModel(
@@ -69,6 +72,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'historical categories',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
+                'indexes': [models.Index(fields=['history_date', 'id'], name='incidents_h_history_43bfab_idx')],
+                'constraints': [models.UniqueConstraint(fields=('id', 'version'), name='incidents_category_version_once')],
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
@@ -108,6 +113,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'historical priority matrices',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
+                'indexes': [models.Index(fields=['history_date', 'id'], name='incidents_h_history_87bab5_idx')],
+                'constraints': [models.UniqueConstraint(fields=('id', 'version'), name='incidents_prioritymatrix_version_once')],
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
@@ -145,8 +152,50 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'historical services',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
+                'indexes': [models.Index(fields=['history_date', 'id'], name='incidents_h_history_aa4745_idx')],
+                'constraints': [models.UniqueConstraint(fields=('id', 'version'), name='incidents_service_version_once')],
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name='PriorityMatrix',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.BigIntegerField(default=1, editable=False)),
+                ('number', models.PositiveIntegerField(unique=True, verbose_name='version number')),
+                ('name', models.CharField(default='Priority matrix', max_length=120, verbose_name='name')),
+                ('rows', models.JSONField(default=incidents.models.configuration._default_rows, help_text='one row per impact, one cell per urgency', verbose_name='rows')),
+                ('impacts', models.JSONField(default=incidents.models.configuration._default_impacts, verbose_name='impacts')),
+                ('urgencies', models.JSONField(default=incidents.models.configuration._default_urgencies, verbose_name='urgencies')),
+                ('vip_raises_urgency', models.BooleanField(default=False, verbose_name='a VIP raises urgency by one step')),
+                ('is_current', models.BooleanField(default=False, verbose_name='in force')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
+            ],
+            options={
+                'verbose_name': 'priority matrix',
+                'verbose_name_plural': 'priority matrices',
+                'ordering': ['-number'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('is_current',), name='incidents_matrix_one_current')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Service',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version', models.BigIntegerField(default=1, editable=False)),
+                ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
+                ('slug', models.SlugField(max_length=80, unique=True, verbose_name='short name')),
+                ('description', models.TextField(blank=True, verbose_name='description')),
+                ('criticality', models.PositiveSmallIntegerField(choices=[(1, '1 vital'), (2, '2 high'), (3, '3 medium'), (4, '4 low')], default=3, verbose_name='criticality')),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('owner_team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team', verbose_name='owner team')),
+            ],
+            options={
+                'verbose_name': 'service',
+                'verbose_name_plural': 'services',
+                'ordering': ['name'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('criticality__gte', 1), ('criticality__lte', 4)), name='incidents_service_criticality')],
+            },
         ),
         migrations.CreateModel(
             name='Incident',
@@ -207,11 +256,15 @@ class Migration(migrations.Migration):
                 ('requester', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requester')),
                 ('resolved_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='resolved by')),
                 ('team', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team', verbose_name='team')),
+                ('matrix', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='incidents.prioritymatrix', verbose_name='judged by')),
+                ('service', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='incidents.service', verbose_name='service')),
             ],
             options={
                 'verbose_name': 'incident',
                 'verbose_name_plural': 'incidents',
                 'ordering': ['-number'],
+                'indexes': [models.Index(fields=['state', '-number'], name='incidents_by_state'), models.Index(condition=models.Q(('state__in', ('new', 'assigned', 'in_progress', 'on_hold'))), fields=['-number'], name='incidents_open'), models.Index(condition=models.Q(('state__in', ('new', 'assigned', 'in_progress', 'on_hold'))), fields=['team', 'priority'], name='incidents_open_of_team'), models.Index(fields=['team', '-number'], name='incidents_of_team'), models.Index(condition=models.Q(('assignee__isnull', False)), fields=['assignee', '-number'], name='incidents_of_assignee'), models.Index(condition=models.Q(('requester__isnull', False)), fields=['requester', '-number'], name='incidents_of_requester'), models.Index(condition=models.Q(('logged_by__isnull', False)), fields=['logged_by', '-number'], name='incidents_of_logger'), models.Index(condition=models.Q(('state', 'on_hold')), fields=['hold_until'], name='incidents_wake_up_due'), models.Index(condition=models.Q(('close_due_at__isnull', False)), fields=['close_due_at'], name='incidents_close_due'), models.Index(condition=models.Q(('idle_at__isnull', False)), fields=['idle_at'], name='incidents_idle_due'), models.Index(condition=models.Q(('priority_override_until__isnull', False)), fields=['priority_override_until'], name='incidents_override_due'), django.contrib.postgres.indexes.BrinIndex(fields=['reported_at'], name='incidents_reported', pages_per_range=32), django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.search.SearchVector('title', 'description', config='simple'), name='incidents_words'), django.contrib.postgres.indexes.GinIndex(fields=['title'], name='incidents_title_trigrams', opclasses=['gin_trgm_ops'])],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_imported', True), models.Q(('external_ref', ''), _negated=True)), fields=('external_ref',), name='incidents_imported_once'), models.CheckConstraint(condition=models.Q(('impact__gte', 1), ('impact__lte', 10), ('urgency__gte', 1), ('urgency__lte', 10)), name='incidents_inputs_in_range'), models.CheckConstraint(condition=models.Q(('priority__gte', 1), ('priority__lte', 5)), name='incidents_priority_in_range'), models.CheckConstraint(condition=models.Q(models.Q(('priority_override__isnull', True), ('priority_override_reason', ''), ('priority_override_until__isnull', True)), models.Q(('priority_override', models.F('priority')), ('priority_override__isnull', False), models.Q(('priority_override_reason', ''), _negated=True)), _connector='OR'), name='incidents_override_has_reason'), models.CheckConstraint(condition=models.Q(('occurred_at__isnull', True), ('detected_at__isnull', True), ('occurred_at__lte', models.F('detected_at')), _connector='OR'), name='incidents_occurred_before_detected'), models.CheckConstraint(condition=models.Q(models.Q(('detected_at__isnull', True), ('detected_at__lte', models.F('reported_at')), _connector='OR'), models.Q(('occurred_at__isnull', True), ('occurred_at__lte', models.F('reported_at')), _connector='OR')), name='incidents_detected_before_reported'), models.CheckConstraint(condition=models.Q(('reported_at__lte', models.F('created_at'))), name='incidents_reported_before_saved'), models.CheckConstraint(condition=models.Q(models.Q(('acknowledged_at__isnull', True), ('acknowledged_by__isnull', True)), models.Q(('acknowledged_at__isnull', False), ('acknowledged_by__isnull', False)), _connector='OR'), name='incidents_acknowledged_pair'), models.CheckConstraint(condition=models.Q(models.Q(('held_at__isnull', False), ('hold_until__isnull', False), ('state', 'on_hold'), models.Q(('hold_reason', ''), _negated=True)), models.Q(models.Q(('state', 'on_hold'), _negated=True), ('held_at__isnull', True), ('hold_reason', ''), ('hold_until__isnull', True)), _connector='OR'), name='incidents_hold_complete'), models.CheckConstraint(condition=models.Q(models.Q(('resolved_at__isnull', False), ('state__in', ['resolved', 'closed']), models.Q(('resolution_code', ''), _negated=True)), models.Q(models.Q(('state__in', ['resolved', 'closed']), _negated=True), ('close_due_at__isnull', True), ('resolution_code', ''), ('resolved_at__isnull', True), ('resolved_by__isnull', True)), _connector='OR'), name='incidents_resolution_complete'), models.CheckConstraint(condition=models.Q(models.Q(('close_due_at__isnull', True), ('closed_at__gte', models.F('resolved_at')), ('closed_at__isnull', False), ('state', 'closed')), models.Q(models.Q(('state', 'closed'), _negated=True), ('closed_at__isnull', True), ('closed_by__isnull', True), ('confirmation', '')), _connector='OR'), name='incidents_closing_complete'), models.CheckConstraint(condition=models.Q(models.Q(('cancelled_at__isnull', False), ('state', 'cancelled'), models.Q(('cancel_reason', ''), _negated=True)), models.Q(models.Q(('state', 'cancelled'), _negated=True), ('cancel_detail', ''), ('cancel_reason', ''), ('cancelled_at__isnull', True)), _connector='OR'), name='incidents_cancel_complete'), models.CheckConstraint(condition=models.Q(('idle_at__isnull', True), ('state__in', ['new', 'assigned', 'in_progress']), _connector='OR'), name='incidents_idle_while_open'), models.CheckConstraint(condition=models.Q(('recurrence_of', models.F('id')), _negated=True), name='incidents_recur_of_another')],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -247,6 +300,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'historical participants',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
+                'indexes': [models.Index(fields=['history_date', 'id'], name='incidents_h_history_7f7fd6_idx')],
+                'constraints': [models.UniqueConstraint(fields=('id', 'version'), name='incidents_participant_version_once')],
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
@@ -267,6 +322,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'comment',
                 'verbose_name_plural': 'comments',
                 'ordering': ['id'],
+                'indexes': [models.Index(fields=['incident', 'id'], name='incidents_comment_thread')],
             },
         ),
         migrations.CreateModel(
@@ -282,56 +338,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'participant',
                 'verbose_name_plural': 'participants',
+                'constraints': [models.UniqueConstraint(fields=('incident', 'user', 'role'), name='incidents_participant_once')],
             },
-        ),
-        migrations.CreateModel(
-            name='PriorityMatrix',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.BigIntegerField(default=1, editable=False)),
-                ('number', models.PositiveIntegerField(unique=True, verbose_name='version number')),
-                ('name', models.CharField(default='Priority matrix', max_length=120, verbose_name='name')),
-                ('rows', models.JSONField(default=incidents.models.configuration._default_rows, help_text='one row per impact, one cell per urgency', verbose_name='rows')),
-                ('impacts', models.JSONField(default=incidents.models.configuration._default_impacts, verbose_name='impacts')),
-                ('urgencies', models.JSONField(default=incidents.models.configuration._default_urgencies, verbose_name='urgencies')),
-                ('vip_raises_urgency', models.BooleanField(default=False, verbose_name='a VIP raises urgency by one step')),
-                ('is_current', models.BooleanField(default=False, verbose_name='in force')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
-            ],
-            options={
-                'verbose_name': 'priority matrix',
-                'verbose_name_plural': 'priority matrices',
-                'ordering': ['-number'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('is_current',), name='incidents_matrix_one_current')],
-            },
-        ),
-        migrations.AddField(
-            model_name='incident',
-            name='matrix',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='incidents.prioritymatrix', verbose_name='judged by'),
-        ),
-        migrations.CreateModel(
-            name='Service',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.BigIntegerField(default=1, editable=False)),
-                ('name', models.CharField(max_length=200, unique=True, verbose_name='name')),
-                ('slug', models.SlugField(max_length=80, unique=True, verbose_name='short name')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('criticality', models.PositiveSmallIntegerField(choices=[(1, '1 vital'), (2, '2 high'), (3, '3 medium'), (4, '4 low')], default=3, verbose_name='criticality')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('owner_team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team', verbose_name='owner team')),
-            ],
-            options={
-                'verbose_name': 'service',
-                'verbose_name_plural': 'services',
-                'ordering': ['name'],
-            },
-        ),
-        migrations.AddField(
-            model_name='incident',
-            name='service',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='incidents.service', verbose_name='service'),
         ),
         migrations.CreateModel(
             name='HistoricalIncident',
@@ -417,179 +425,9 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'historical incidents',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
+                'indexes': [models.Index(fields=['history_date', 'id'], name='incidents_h_history_c362bd_idx')],
+                'constraints': [models.UniqueConstraint(fields=('id', 'version'), name='incidents_incident_version_once')],
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.AddConstraint(
-            model_name='category',
-            constraint=models.UniqueConstraint(fields=('parent', 'name'), name='incidents_category_name_once', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='category',
-            constraint=models.CheckConstraint(condition=models.Q(('parent', models.F('id')), _negated=True), name='incidents_category_not_its_own_parent'),
-        ),
-        migrations.AddIndex(
-            model_name='historicalcategory',
-            index=models.Index(fields=['history_date', 'id'], name='incidents_h_history_43bfab_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='historicalcategory',
-            constraint=models.UniqueConstraint(fields=('id', 'version'), name='incidents_category_version_once'),
-        ),
-        migrations.AddIndex(
-            model_name='historicalprioritymatrix',
-            index=models.Index(fields=['history_date', 'id'], name='incidents_h_history_87bab5_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='historicalprioritymatrix',
-            constraint=models.UniqueConstraint(fields=('id', 'version'), name='incidents_prioritymatrix_version_once'),
-        ),
-        migrations.AddIndex(
-            model_name='historicalservice',
-            index=models.Index(fields=['history_date', 'id'], name='incidents_h_history_aa4745_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='historicalservice',
-            constraint=models.UniqueConstraint(fields=('id', 'version'), name='incidents_service_version_once'),
-        ),
-        migrations.AddIndex(
-            model_name='historicalparticipant',
-            index=models.Index(fields=['history_date', 'id'], name='incidents_h_history_7f7fd6_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='historicalparticipant',
-            constraint=models.UniqueConstraint(fields=('id', 'version'), name='incidents_participant_version_once'),
-        ),
-        migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(fields=['incident', 'id'], name='incidents_comment_thread'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(fields=('incident', 'user', 'role'), name='incidents_participant_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='service',
-            constraint=models.CheckConstraint(condition=models.Q(('criticality__gte', 1), ('criticality__lte', 4)), name='incidents_service_criticality'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(fields=['state', '-number'], name='incidents_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('state__in', ('new', 'assigned', 'in_progress', 'on_hold'))), fields=['-number'], name='incidents_open'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('state__in', ('new', 'assigned', 'in_progress', 'on_hold'))), fields=['team', 'priority'], name='incidents_open_of_team'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(fields=['team', '-number'], name='incidents_of_team'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('assignee__isnull', False)), fields=['assignee', '-number'], name='incidents_of_assignee'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('requester__isnull', False)), fields=['requester', '-number'], name='incidents_of_requester'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('logged_by__isnull', False)), fields=['logged_by', '-number'], name='incidents_of_logger'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('state', 'on_hold')), fields=['hold_until'], name='incidents_wake_up_due'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('close_due_at__isnull', False)), fields=['close_due_at'], name='incidents_close_due'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('idle_at__isnull', False)), fields=['idle_at'], name='incidents_idle_due'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(condition=models.Q(('priority_override_until__isnull', False)), fields=['priority_override_until'], name='incidents_override_due'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['reported_at'], name='incidents_reported', pages_per_range=32),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.search.SearchVector('title', 'description', config='simple'), name='incidents_words'),
-        ),
-        migrations.AddIndex(
-            model_name='incident',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['title'], name='incidents_title_trigrams', opclasses=['gin_trgm_ops']),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_imported', True), models.Q(('external_ref', ''), _negated=True)), fields=('external_ref',), name='incidents_imported_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(('impact__gte', 1), ('impact__lte', 10), ('urgency__gte', 1), ('urgency__lte', 10)), name='incidents_inputs_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__gte', 1), ('priority__lte', 5)), name='incidents_priority_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('priority_override__isnull', True), ('priority_override_reason', ''), ('priority_override_until__isnull', True)), models.Q(('priority_override', models.F('priority')), ('priority_override__isnull', False), models.Q(('priority_override_reason', ''), _negated=True)), _connector='OR'), name='incidents_override_has_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(('occurred_at__isnull', True), ('detected_at__isnull', True), ('occurred_at__lte', models.F('detected_at')), _connector='OR'), name='incidents_occurred_before_detected'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('detected_at__isnull', True), ('detected_at__lte', models.F('reported_at')), _connector='OR'), models.Q(('occurred_at__isnull', True), ('occurred_at__lte', models.F('reported_at')), _connector='OR')), name='incidents_detected_before_reported'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(('reported_at__lte', models.F('created_at'))), name='incidents_reported_before_saved'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('acknowledged_at__isnull', True), ('acknowledged_by__isnull', True)), models.Q(('acknowledged_at__isnull', False), ('acknowledged_by__isnull', False)), _connector='OR'), name='incidents_acknowledged_pair'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('held_at__isnull', False), ('hold_until__isnull', False), ('state', 'on_hold'), models.Q(('hold_reason', ''), _negated=True)), models.Q(models.Q(('state', 'on_hold'), _negated=True), ('held_at__isnull', True), ('hold_reason', ''), ('hold_until__isnull', True)), _connector='OR'), name='incidents_hold_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resolved_at__isnull', False), ('state__in', ['resolved', 'closed']), models.Q(('resolution_code', ''), _negated=True)), models.Q(models.Q(('state__in', ['resolved', 'closed']), _negated=True), ('close_due_at__isnull', True), ('resolution_code', ''), ('resolved_at__isnull', True), ('resolved_by__isnull', True)), _connector='OR'), name='incidents_resolution_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('close_due_at__isnull', True), ('closed_at__gte', models.F('resolved_at')), ('closed_at__isnull', False), ('state', 'closed')), models.Q(models.Q(('state', 'closed'), _negated=True), ('closed_at__isnull', True), ('closed_by__isnull', True), ('confirmation', '')), _connector='OR'), name='incidents_closing_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cancelled_at__isnull', False), ('state', 'cancelled'), models.Q(('cancel_reason', ''), _negated=True)), models.Q(models.Q(('state', 'cancelled'), _negated=True), ('cancel_detail', ''), ('cancel_reason', ''), ('cancelled_at__isnull', True)), _connector='OR'), name='incidents_cancel_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(('idle_at__isnull', True), ('state__in', ['new', 'assigned', 'in_progress']), _connector='OR'), name='incidents_idle_while_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(('recurrence_of', models.F('id')), _negated=True), name='incidents_recur_of_another'),
-        ),
-        migrations.AddIndex(
-            model_name='historicalincident',
-            index=models.Index(fields=['history_date', 'id'], name='incidents_h_history_c362bd_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='historicalincident',
-            constraint=models.UniqueConstraint(fields=('id', 'version'), name='incidents_incident_version_once'),
         ),
     ]
