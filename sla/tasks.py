@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 
 from audit import context
 from audit.actor import job
+from audit.failpoints import failpoint
 from sla import actions
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def sweep(at: str | datetime | None = None) -> int:
             if not due:
                 return fired
             fired += _fire(sorted({incident for _, _, incident in due}), now)
+            failpoint("sla.sweep.committed")
             last = due[-1][0], due[-1][1]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,7 +18,7 @@ from audit.actor import SYSTEM
 from audit.models import Event
 from incidents import actions as incidents
 from incidents.models import Incident
-from sla import actions, tasks
+from sla import tasks
 from sla.models import Breach, Clock, QueueEntry, ThresholdFired
 from sla.tasks import sweep
 from tests.sla.factories import Desk, SlaPolicyFactory, make_desk, without_policies
@@ -150,17 +153,36 @@ def test_an_incident_that_an_action_holds_is_left_for_the_next_sweep(committed_d
     assert sweep(AT + 5 * HOUR) == 1
 
 
-def test_a_sweep_that_dies_before_its_commit_leaves_everything_due(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_many(desk, 1)
+CHILD = """
+import django
+django.setup()
+from datetime import datetime
+from django.db import connection
+connection.settings_dict["NAME"] = {name!r}
+from sla import tasks
+tasks.BATCH = 2
+tasks.sweep({at!r})
+"""
 
-    def die(name: str) -> None:
-        if name == "sla.sweep.told":
-            raise KeyboardInterrupt
 
-    monkeypatch.setattr("sla.actions.thresholds.failpoint", die)
-    with pytest.raises(KeyboardInterrupt), transaction.atomic():
-        actions.fire_due(incident_ids=[Incident.objects.get().pk], by=SYSTEM, at=AT + 5 * HOUR)
-    assert not ThresholdFired.objects.exists()
-    monkeypatch.undo()
-    assert sweep(AT + 5 * HOUR) == 1
-    assert Breach.objects.count() == 1
+def _killed_at(place: str, at: datetime) -> int:
+    code = CHILD.format(name=connection.settings_dict["NAME"], at=at.isoformat())
+    given = connection.get_connection_params()
+    url = f"postgres://{given['user']}:{given.get('password') or ''}@/{given['dbname']}?host={given['host']}"
+    here = {**os.environ, "SERVICEDESK_FAILPOINT": place, "DATABASE_URL": url + f"&port={given.get('port') or 5432}"}
+    here.setdefault("DJANGO_SETTINGS_MODULE", "servicedesk.settings")
+    return subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=here, timeout=60, check=False).returncode
+
+
+@pytest.mark.parametrize(
+    "place", ["sla.sweep.locked@2", "sla.sweep.saved@2", "sla.sweep.told@2", "sla.sweep.committed@2"]
+)
+def test_a_sweep_killed_by_9_loses_no_threshold_and_doubles_none(committed_db: None, place: str) -> None:
+    without_policies()
+    open_many(make_desk(), 5)
+    assert _killed_at(place, AT + 5 * HOUR) == -9
+    already = Breach.objects.count()
+    assert already == (4 if place == "sla.sweep.committed@2" else 2)
+    assert sweep(AT + 5 * HOUR) == 5 - already
+    assert (Breach.objects.count(), ThresholdFired.objects.count()) == (5, 10)
+    assert Event.objects.filter(kind="clock.breached").count() == 5
