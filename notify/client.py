@@ -86,6 +86,8 @@ def is_allowed(text: str) -> bool:
     address = _inner(ipaddress.ip_address(text.partition("%")[0]))
     if _allowed_inside(address):
         return True
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return False  # deprecated, and yet Python calls it global
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
     )

@@ -19,7 +19,7 @@ class Channel(models.TextChoices):
     MAIL = "mail", _("mail")
     WEBHOOK = "webhook", _("webhook")
     NTFY = "ntfy", _("ntfy")
-    #: Drills and the canary: kept in the desk's mailbox whatever the mail settings are, so that no drill leaves the desk.
+    #: Drills and the canary: kept in the desk's mailbox whatever the mail settings say; no drill leaves the desk.
     TEST = "test", _("test channel")
 
 

@@ -128,9 +128,10 @@ def change_contact(
 
 
 @action
-def remove_contact(*, contact: Contact, by: Actor, at: datetime) -> None:
+def remove_contact(*, contact: Contact, by: Actor, at: datetime, expected_version: int | None = None) -> None:
     """Removes a contact; refused while messages to it are on their way. Records `contact.removed`."""
     fresh = _locked(contact, by)
+    assert_fresh(fresh, expected_version)
     cancel_topic(topic=f"contact:{fresh.pk}", reason="contact removed", by=by, at=at)
     if Message.objects.pending().filter(contact=fresh).exists():
         raise ContactInUse(_("messages to this contact are on their way"), remedy=_("switch it off, remove it later"))

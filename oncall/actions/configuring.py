@@ -27,8 +27,9 @@ from oncall.models import (
     Schedule,
 )
 from oncall.permissions import can_change_policy, can_change_schedule
-from oncall.queries import InvalidRestriction, layer_of
+from oncall.queries import layer_of
 from oncall.rotation import InvalidRotation
+from oncall.weekhours import InvalidRestriction
 
 _LAYER = (
     "name",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import translation
 
@@ -71,7 +72,8 @@ def _notify(page: Page, user: User, ways: Iterable[Contact | None], by: Actor, a
     sent = 0
     for way in fresh:
         try:
-            send_to(page, user, way, link, by, at, key=f"{page.topic}:{page.round}:{page.level}:{user.pk}")
+            with transaction.atomic():
+                send_to(page, user, way, link, by, at, key=f"{page.topic}:{page.round}:{page.level}:{user.pk}")
             sent += 1
         except Invalid as error:  # a contact that can't even be written to must not keep the others from being told
             log.error("contact %s of user %s can't be used: %s", way and way.pk, user.pk, error.field)

@@ -107,6 +107,10 @@ class Page(FSMModelMixin, models.Model):
         return f"page:{self.pk}"
 
     @property
+    def policy_name(self) -> str:
+        return str(self.snapshot["name"])
+
+    @property
     def levels(self) -> list[dict[str, Any]]:
         levels: list[dict[str, Any]] = self.snapshot["levels"]
         return levels

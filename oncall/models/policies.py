@@ -15,7 +15,7 @@ from incidents.models import Service
 from notify.models import Urgency
 from oncall.models.schedules import Schedule
 from oncall.permissions import can_see_rotas
-from sla.models import SlaPolicy
+from sla.models import Clock, SlaPolicy
 
 MAX_REPEATS = 20
 MAX_DELAY_S = 7 * 86_400
@@ -174,13 +174,18 @@ class PolicyAssignment(Tracked):
         return f"{self.service or self.team}: {self.policy}"
 
 
+class BreachRuleQuerySet(models.QuerySet["BreachRule"]):
+    def visible_to(self, actor: Actor) -> BreachRuleQuerySet:
+        return self if can_see_rotas(actor) else self.none()
+
+
 class BreachRule(Tracked):
     """Pages a policy when a clock reaches a percentage of its target; 100 is the breach itself."""
 
     name = models.CharField(_("name"), max_length=200, unique=True)
     is_active = models.BooleanField(_("active"), default=True)
     target = models.CharField(
-        _("target"), max_length=20, blank=True, help_text=_("acknowledge, respond, resolve or own; empty: any")
+        _("target"), max_length=20, blank=True, choices=Clock.Target.choices, help_text=_("empty: any")
     )
     percent = models.PositiveSmallIntegerField(_("percent"), default=100, validators=[MinValueValidator(1)])
     sla_policy = models.ForeignKey(
@@ -194,6 +199,8 @@ class BreachRule(Tracked):
         help_text=_("empty: that of the incident's service, else of its team"),
     )  # fmt: skip
     history = records()
+
+    objects = BreachRuleQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -5,14 +5,14 @@ from oncall.queries.pages import (
     link_of,
     next_people,
     open_pages,
+    pages_of,
     people_of_targets,
     policy_of,
     snapshot_of,
 )
-from oncall.queries.rotas import InvalidRestriction, final_row, gaps_of, layer_of, who_is_on_call, windows_of
+from oncall.queries.rotas import final_row, gaps_of, layer_of, who_is_on_call
 
 __all__ = [
-    "InvalidRestriction",
     "admins",
     "final_row",
     "gaps_of",
@@ -20,9 +20,9 @@ __all__ = [
     "link_of",
     "next_people",
     "open_pages",
+    "pages_of",
     "people_of_targets",
     "policy_of",
     "snapshot_of",
     "who_is_on_call",
-    "windows_of",
 ]

@@ -100,6 +100,11 @@ def open_pages(incident_id: int) -> list[Page]:
     return list(rows.select_for_update(of=("self",), no_key=True).select_related("acknowledged_by").order_by("id"))
 
 
+def pages_of(incident: Incident) -> list[Page]:
+    """The pages of an incident for its page, the newest first."""
+    return list(Page.objects.filter(incident=incident).select_related("acknowledged_by").order_by("-id"))
+
+
 def link_of(token: str) -> ResponderLink | None:
     """The link of a token, with what its page shows; None for an unknown token and for somebody who left."""
     return (
