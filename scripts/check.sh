@@ -26,14 +26,6 @@ templates() {
     git ls-files -z -- '*.html' | xargs -0 -r djade --check --target-version 5.2
 }
 
-translations() {
-    if ! command -v msgfmt >/dev/null; then
-        echo "   skipped: no msgfmt here (Debian: apt install gettext)"
-        return
-    fi
-    git ls-files -z -- '*.po' | xargs -0 -r -n 1 msgfmt --check --output-file=/dev/null
-}
-
 registries() {
     if grep -nE '[a-z]+://|--(extra-)?index|--find-links' requirements/*.txt; then
         echo "a lock names where packages come from" >&2
@@ -51,6 +43,6 @@ step "types (mypy strict)" mypy .
 step "dangerous calls (bandit)" bandit --severity-level medium --quiet --recursive --configfile pyproject.toml .
 step "migrations are complete" .venv/bin/python manage.py makemigrations --check --dry-run
 step "OpenAPI document is current and valid" schema
-[ -d locale ] && step "translations" translations
+step "translations" .venv/bin/python scripts/check_translations.py
 step "architecture" pytest -q tests/architecture
 echo "check: all passed in $SECONDS s"
