@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hmac
 import re
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import SessionAuthentication as StockSession
 from rest_framework.exceptions import AuthenticationFailed, Throttled
@@ -14,7 +16,7 @@ from rest_framework.request import Request
 
 from accounts import actions
 from accounts.models import ApiKey, User, hash_of_secret
-from accounts.queries import actor_for, actor_for_key
+from accounts.queries import Holder, actor_for, holder_of
 from audit.actor import Actor
 from audit.defaults import address_of, count
 
@@ -25,33 +27,37 @@ WRONG_KEYS, WINDOW = 100, 60
 _NOBODY = hash_of_secret("nobody")
 
 
+def _person(user_id: int | None) -> Any:
+    """`request.user` of a key; read from the database only where something asks for it, as the API does not."""
+    return SimpleLazyObject(lambda: User.objects.get_queryset().get(pk=user_id)) if user_id else AnonymousUser()
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer sdk_<prefix>_<secret>`; a revoked or expired key, or one of a leaver, is no key."""
 
-    def authenticate(self, request: Request) -> tuple[User | AnonymousUser, Actor] | None:
+    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
         scheme, _, given = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        key = self._key(given.strip())
-        if key is None:
+        holder = self._holder(given.strip())
+        if holder is None:
             if count("wrong-key", address_of(request), WINDOW) > WRONG_KEYS:
                 raise Throttled(WINDOW, detail="Too many wrong keys from this address.")
             raise AuthenticationFailed("The key is not valid.", code="invalid_key")
-        actor = actor_for_key(key)
-        self._note_use(key, actor)
-        return key.user or AnonymousUser(), actor
+        self._note_use(holder)
+        return _person(holder.user_id), holder.actor
 
-    def _key(self, given: str) -> ApiKey | None:
+    def _holder(self, given: str) -> Holder | None:
         match = KEY.fullmatch(given)
         prefix, secret = match.groups() if match else ("", "")
-        key = ApiKey.objects.valid(timezone.now()).filter(prefix=prefix).select_related("user").first()
-        known = key.secret_hash if key else _NOBODY
-        return key if hmac.compare_digest(known, hash_of_secret(secret)) else None
+        holder = holder_of(prefix, timezone.now())
+        known = holder.secret_hash if holder else _NOBODY
+        return holder if hmac.compare_digest(known, hash_of_secret(secret)) else None
 
-    def _note_use(self, key: ApiKey, actor: Actor) -> None:
+    def _note_use(self, holder: Holder) -> None:
         now = timezone.now()
-        if key.last_used_at is None or key.last_used_at < now - actions.USED_EVERY:
-            actions.note_key_used(key=key, by=actor, at=now)
+        if holder.last_used_at is None or holder.last_used_at < now - actions.USED_EVERY:
+            actions.note_key_used(key=ApiKey(pk=holder.key_id), by=holder.actor, at=now)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="service desk"'

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from accounts.models import ApiKey, Membership, User
+from accounts.models import Membership, User
 from accounts.roles import Role
 from audit.actor import Actor, ActorKind
 
@@ -22,6 +24,28 @@ select 'role', 0, role.name from accounts_rolegrant held join auth_group role on
     where held.user_id = %(user)s
 union all select 'member', team_id, '' from mine
 union all select 'lead', id, '' from led
+"""
+
+# All that a request by key needs to know, in one statement: keys are looked up on every call of the API.
+_HOLDER = """
+with recursive held as (
+    select k.id, k.name, k.prefix, k.secret_hash, k.scopes, k.last_used_at, k.user_id,
+           coalesce(nullif(u.name, ''), u.email, '') as person
+    from accounts_apikey k left join accounts_user u on u.id = k.user_id
+    where k.prefix = %(prefix)s and k.revoked_at is null and (k.expires_at is null or k.expires_at > %(at)s)
+      and (k.user_id is null or u.is_active)
+), mine as (
+    select m.team_id, m.is_lead from accounts_membership m join held on held.user_id = m.user_id
+), led(id) as (
+    select team_id from mine where is_lead
+    union
+    select below.id from accounts_team below join led on below.parent_id = led.id
+)
+select held.*,
+       array(select r.name from accounts_rolegrant g join auth_group r on r.id = g.group_id
+             where g.user_id = held.user_id),
+       array(select team_id from mine), array(select id from led)
+from held
 """
 
 TEAM_TREE = """
@@ -65,29 +89,35 @@ def actor_for(user: User) -> Actor:
     )
 
 
-def actor_for_key(key: ApiKey) -> Actor:
-    """The key as an actor: with its person's rights and within its scopes, or as an integration when it has none."""
-    label = f"key {key.name}"
-    if key.user is None:
-        return Actor(
-            kind=ActorKind.KEY,
-            id=key.prefix,
-            label=label,
-            roles=frozenset({Role.INTEGRATION}),
-            scopes=frozenset(key.scopes),
-        )
-    person = actor_for(key.user)
-    return Actor(
+@dataclasses.dataclass(frozen=True, slots=True)
+class Holder:
+    """A key that is neither revoked nor expired nor a leaver's, and who acts by it."""
+
+    key_id: int
+    secret_hash: str
+    last_used_at: datetime | None
+    user_id: int | None
+    actor: Actor
+
+
+def holder_of(prefix: str, at: datetime) -> Holder | None:
+    """Who acts by the key of a prefix: with its person's rights within its scopes, an integration where it has none."""
+    rows = _rows(_HOLDER, {"prefix": prefix, "at": at})
+    if not rows:
+        return None
+    key_id, name, prefix, secret_hash, scopes, used_at, user_id, person, roles, teams, led = rows[0]
+    actor = Actor(
         kind=ActorKind.KEY,
-        id=key.prefix,
-        label=label,
-        user_id=person.user_id,
-        on_behalf_of=person.label,
-        roles=person.roles,
-        team_ids=person.team_ids,
-        led_team_ids=person.led_team_ids,
-        scopes=frozenset(key.scopes),
+        id=prefix,
+        label=f"key {name}",
+        user_id=user_id,
+        on_behalf_of=person,
+        roles=frozenset({Role.INTEGRATION.value} if user_id is None else roles),
+        team_ids=frozenset((*teams, *led)),
+        led_team_ids=frozenset(led),
+        scopes=frozenset(scopes),
     )
+    return Holder(key_id, secret_hash, used_at, user_id, actor)
 
 
 def members_of(team_id: int) -> list[User]:

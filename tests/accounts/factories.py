@@ -10,7 +10,9 @@ from django.contrib.auth.models import Group
 from factory.django import DjangoModelFactory
 
 from accounts.models import ApiKey, Membership, Organisation, RoleGrant, Site, Team, User, hash_of_secret
+from accounts.queries import holder_of
 from accounts.roles import STAFF
+from audit.actor import Actor
 
 AT = dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.UTC)
 SECRET = "5" * 64
@@ -87,6 +89,12 @@ class ApiKeyFactory(DjangoModelFactory[ApiKey]):
     secret_hash = hash_of_secret(SECRET)
     scopes = ["*:write"]
     created_at = AT
+
+
+def actor_for_key(key: ApiKey) -> Actor:
+    holder = holder_of(key.prefix, AT)
+    assert holder is not None
+    return holder.actor
 
 
 def bearer(key: ApiKey) -> str:

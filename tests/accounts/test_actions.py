@@ -13,12 +13,12 @@ from django.db import IntegrityError, connections
 
 from accounts import actions
 from accounts.models import ApiKey, Membership, RoleGrant, Team, User
-from accounts.queries import actor_for, actor_for_key
+from accounts.queries import actor_for
 from accounts.roles import Role
 from audit.actions import ActionRefused, Forbidden, Invalid, Stale
 from audit.actor import SYSTEM, Actor, ActorKind
 from audit.models import Event
-from tests.accounts.factories import AT, ApiKeyFactory, MembershipFactory, TeamFactory, UserFactory
+from tests.accounts.factories import AT, ApiKeyFactory, MembershipFactory, TeamFactory, UserFactory, actor_for_key
 
 db = pytest.mark.django_db
 

@@ -6,9 +6,9 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiKey
-from accounts.queries import actor_for, actor_for_key, members_of, team_tree
+from accounts.queries import actor_for, holder_of, members_of, team_tree
 from audit.actor import ActorKind
-from tests.accounts.factories import ApiKeyFactory, MembershipFactory, TeamFactory, UserFactory
+from tests.accounts.factories import AT, ApiKeyFactory, MembershipFactory, TeamFactory, UserFactory, actor_for_key
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +69,24 @@ def test_a_key_of_a_person_acts_with_that_persons_roles() -> None:
     assert actor.roles == {"agent"}
 
 
+def test_the_holder_of_a_key_is_found_in_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    user = UserFactory(roles=["agent", "lead"], name="")
+    above = TeamFactory()
+    MembershipFactory(user=user, team=above, is_lead=True)
+    MembershipFactory(user=user, team=TeamFactory(parent=TeamFactory(parent=above)))
+    for key in (ApiKeyFactory(user=user), ApiKeyFactory(user=UserFactory()), ApiKeyFactory()):
+        with django_assert_num_queries(1):
+            holder = holder_of(key.prefix, AT)
+        assert holder is not None
+        assert (holder.key_id, holder.user_id, holder.secret_hash) == (key.pk, key.user_id, key.secret_hash)
+        assert holder.actor.kind is ActorKind.KEY
+        if key.user is not None:
+            person = actor_for(key.user)
+            for name in ("user_id", "roles", "team_ids", "led_team_ids"):
+                assert getattr(holder.actor, name) == getattr(person, name)
+            assert holder.actor.on_behalf_of == person.label
+
+
 @pytest.mark.parametrize("change", ["revoked", "expired", "leaver"])
 def test_a_dead_key_is_not_valid(change: str) -> None:
     key = ApiKeyFactory(user=UserFactory(is_active=change != "leaver"))
@@ -78,6 +96,7 @@ def test_a_dead_key_is_not_valid(change: str) -> None:
     if change == "expired":
         ApiKey.objects.filter(pk=key.pk).update(expires_at=at)
     assert not ApiKey.objects.valid(at).filter(pk=key.pk).exists()
+    assert holder_of(key.prefix, at) is None
 
 
 def test_the_members_of_a_team_are_its_active_people_by_name() -> None:
