@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 
 from audit.actions import Invalid, action, record
 from audit.actor import Actor
@@ -34,7 +34,26 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-@action
+_FIELDS = [field for field in Message._meta.concrete_fields if not field.primary_key]
+_PUT = (
+    f"insert into {Message._meta.db_table} ({', '.join(field.column for field in _FIELDS)}) "  # noqa: S608  # nosec B608: the model's own names
+    f"values ({', '.join(['%s'] * len(_FIELDS))}) on conflict (dedup_key) do nothing returning id"
+)
+
+
+def _put(message: Message) -> Message:
+    """Inserts it, or gives the one that has its dedup key: one statement, whoever else puts the same one."""
+    values = [field.get_db_prep_save(field.value_from_object(message), connection) for field in _FIELDS]
+    with connection.cursor() as cursor:
+        cursor.execute(_PUT, values)
+        row = cursor.fetchone()
+    if row is None:
+        return Message.objects.get(dedup_key=message.dedup_key)
+    message.pk, message._state.adding = row[0], False
+    return message
+
+
+@action(joins=True)
 def enqueue(
     *,
     channel: str,
@@ -65,33 +84,33 @@ def enqueue(
     if channel not in Channel.values:
         raise Invalid(f"{channel!r} is no channel", field="channel", remedy=f"one of {', '.join(Channel.values)}")
     about_type, about_id = subject_key(about)
-    message, _ = Message.objects.get_or_create(
-        dedup_key=dedup_key,
-        defaults={
-            "channel": channel,
-            "address": _single_line("address", address),
-            "contact": contact,
-            "subject": _single_line("subject", subject),
-            "body": body.replace("\x00", ""),
-            "html": html.replace("\x00", ""),
-            "data": dict(data or {}),
-            "headers": {**thread_headers(dedup_key, thread), **_checked_headers(headers or {})},
-            "link": link,
-            "topic": topic,
-            "about_type": about_type,
-            "about_id": about_id,
-            "is_urgent": urgent,
-            "created_at": at,
-            "not_before": not_before,
-            "expires_at": expires_at,
-            "next_attempt_at": not_before or at,
-        },
+    message = _put(
+        Message(
+            channel=channel,
+            address=_single_line("address", address),
+            contact=contact,
+            subject=_single_line("subject", subject),
+            body=body.replace("\x00", ""),
+            html=html.replace("\x00", ""),
+            data=dict(data or {}),
+            headers={**thread_headers(dedup_key, thread), **_checked_headers(headers or {})},
+            link=link,
+            dedup_key=dedup_key,
+            topic=topic,
+            about_type=about_type,
+            about_id=about_id,
+            is_urgent=urgent,
+            created_at=at,
+            not_before=not_before,
+            expires_at=expires_at,
+            next_attempt_at=not_before or at,
+        )
     )
     wake_after_commit()
     return message
 
 
-@action
+@action(joins=True)
 def enqueue_mail_to_user(
     *,
     user: Any,
