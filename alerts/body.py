@@ -16,7 +16,7 @@ MAX_DEPTH = 20
 MAX_ALERTS = 10_000
 
 
-class BadBody(ValueError):  # noqa: N818
+class BadBody(ValueError):
     """A body that can't be understood; `place` is a path like `alerts[2].labels.severity`, or a line and column."""
 
     def __init__(self, problem: str, *, place: str, too_large: bool = False) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import path
 
-from alerts.api import IntakeView
+from alerts.api import IntakeByHeaderView, IntakeView
 
 urlpatterns = [
-    path("intake/", IntakeView.as_view(), name="intake"),
+    path("intake/", IntakeByHeaderView.as_view(), name="intake"),
     path("intake/<str:key>/", IntakeView.as_view(), name="intake-key"),
 ]

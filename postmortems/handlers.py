@@ -12,4 +12,5 @@ def owe_a_postmortem(told: Recorded) -> None:
 
     A breach may be found after that, by a handler of the same event; then a rule that asks for one applies too.
     """
-    postmortems.actions.owe(incident=told.about, by=told.by, at=told.at)
+    if not told.about.is_open:
+        postmortems.actions.owe(incident=told.about, by=told.by, at=told.at)

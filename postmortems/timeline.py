@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 #: Kinds that say nothing to a reader of a post-mortem: the machinery's own steps.
-LEFT_OUT = ("message.", "postmortem.", "action_item.", "clock.started", "clock.paused", "clock.resumed", "clock.met")
+LEFT_OUT: tuple[str, ...] = (
+    "message.",
+    "postmortem.",
+    "action_item.",
+    "clock.started",
+    "clock.paused",
+    "clock.resumed",
+    "clock.met",
+)
 LEFT_OUT += ("clock.cancelled", "page.stopped", "incident.close_scheduled", "incident.idle_reminder_due")
 
 #: Kind -> sentence; `{who}` is the actor, the others are data keys. What is not listed shows its declared meaning.

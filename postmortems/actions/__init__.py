@@ -2,7 +2,6 @@
 
 from postmortems.actions.documents import (
     NotPublishable,
-    WrongState,
     cancel,
     change,
     draft,
@@ -20,6 +19,7 @@ from postmortems.actions.items import (
     start_action_item,
     verify_action_item,
 )
+from postmortems.actions.steps import WrongState
 from postmortems.actions.templates import save_template
 from postmortems.actions.writing import add_entry, change_entry, extend_timeline, hide_entry, show_entry, write_section
 

@@ -87,7 +87,7 @@ def change_action_item(
 
 
 def _locked_item(item: ActionItem, expected_version: int | None) -> ActionItem:
-    fresh = ActionItem.objects.select_for_update(no_key=True).get(pk=item.pk)
+    fresh: ActionItem = ActionItem.objects.select_for_update(no_key=True).get(pk=item.pk)
     assert_fresh(fresh, expected_version)
     return fresh
 

@@ -27,7 +27,7 @@ def write_section(
     """
     postmortem = locked(section.postmortem)
     refuse_unless_writable(postmortem, by)
-    fresh = SectionText.objects.select_for_update(no_key=True).get(pk=section.pk)
+    fresh: SectionText = SectionText.objects.select_for_update(no_key=True).get(pk=section.pk)
     assert_fresh(fresh, expected_version)
     if fresh.kind == SectionKind.TIMELINE:
         raise WrongState("the timeline is made of entries", remedy="add entries to it")
@@ -87,7 +87,7 @@ def change_entry(
     """Changes an entry that a person added; refused for one from the trail. Records `postmortem.entry_changed`."""
     postmortem = locked(entry.postmortem)
     refuse_unless_writable(postmortem, by)
-    fresh = TimelineEntry.objects.select_for_update(no_key=True).get(pk=entry.pk)
+    fresh: TimelineEntry = TimelineEntry.objects.select_for_update(no_key=True).get(pk=entry.pk)
     assert_fresh(fresh, expected_version)
     if not fresh.is_manual:
         raise FromTheTrail("this entry comes from the trail", remedy="hide it with a reason, or add one beside it")
@@ -107,7 +107,7 @@ def hide_entry(*, entry: TimelineEntry, reason: str, by: Actor, at: datetime) ->
     refuse_unless_writable(postmortem, by)
     if not reason.strip():
         raise Invalid("a reason is needed", field="reason", remedy="say why readers don't need it")
-    fresh = TimelineEntry.objects.select_for_update(no_key=True).get(pk=entry.pk)
+    fresh: TimelineEntry = TimelineEntry.objects.select_for_update(no_key=True).get(pk=entry.pk)
     if fresh.hidden_at is not None:
         raise WrongState("it is hidden already", remedy="nothing is left to do")
     fresh.hidden_at, fresh.hidden_by_id = at, person_of(by, "hide an entry")
@@ -122,7 +122,7 @@ def show_entry(*, entry: TimelineEntry, by: Actor, at: datetime) -> TimelineEntr
     """Shows a hidden entry again. Records `postmortem.entry_shown`."""
     postmortem = locked(entry.postmortem)
     refuse_unless_writable(postmortem, by)
-    fresh = TimelineEntry.objects.select_for_update(no_key=True).get(pk=entry.pk)
+    fresh: TimelineEntry = TimelineEntry.objects.select_for_update(no_key=True).get(pk=entry.pk)
     if fresh.hidden_at is None:
         raise WrongState("it is not hidden", remedy="nothing is left to do")
     fresh.hidden_at, fresh.hidden_by, fresh.hidden_reason = None, None, ""

@@ -75,6 +75,7 @@ def test_repeats_are_counted_and_open_nothing(source: AlertSource) -> None:
         assert receipt.count(Outcome.REPEATED) == 1
     row = Alert.objects.get()
     assert (row.repeat_count, row.last_seen_at, row.incident) == (3, AT + 3 * MINUTE, only_incident())
+    assert row.last_payload is not None
     assert row.last_payload["alert"]["novelty"] == 3
     assert "novelty" not in row.payload["alert"]
     assert Event.objects.count() == events

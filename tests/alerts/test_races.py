@@ -54,7 +54,7 @@ def at_once(*jobs: Callable[[], dict[str, int]]) -> Counter[str]:
 def test_the_same_new_alert_at_once_opens_one_incident(source: AlertSource) -> None:
     for number in range(5):
         content = message(alert(f"a{number}"))
-        outcomes = at_once(*[lambda content=content: post(source, content)] * WORKERS)  # type: ignore[misc]
+        outcomes = at_once(*[lambda content=content: post(source, content)] * WORKERS)
         assert outcomes == {"opened": 1, "repeated": WORKERS - 1}
     assert Incident.objects.count() == Alert.objects.count() == 5
     assert Event.objects.filter(kind="incident.opened").count() == 5
@@ -63,7 +63,7 @@ def test_the_same_new_alert_at_once_opens_one_incident(source: AlertSource) -> N
 
 def test_a_group_at_once_opens_one_incident(committed_db: None) -> None:
     source = AlertSourceFactory(grouping=Grouping.GROUP)
-    outcomes = at_once(*[lambda n=n: post(source, message(alert(f"a{n}"))) for n in range(WORKERS)])  # type: ignore[misc]
+    outcomes = at_once(*[lambda n=n: post(source, message(alert(f"a{n}"))) for n in range(WORKERS)])
     assert outcomes == {"opened": 1, "attached": WORKERS - 1}
     assert Incident.objects.count() == 1
 
@@ -71,7 +71,7 @@ def test_a_group_at_once_opens_one_incident(committed_db: None) -> None:
 def test_the_last_recoveries_of_a_group_at_once_resolve_it_once(committed_db: None) -> None:
     source = AlertSourceFactory(grouping=Grouping.GROUP)
     post(source, message(*(alert(f"a{n}") for n in range(WORKERS))))
-    outcomes = at_once(*[lambda n=n: post(source, message(alert(f"a{n}", "resolved"))) for n in range(WORKERS)])  # type: ignore[misc]
+    outcomes = at_once(*[lambda n=n: post(source, message(alert(f"a{n}", "resolved"))) for n in range(WORKERS)])
     assert outcomes == {"recovered": WORKERS - 1, "resolved": 1}
     assert Event.objects.filter(kind="incident.resolved").count() == 1
 
@@ -83,7 +83,7 @@ def test_messages_that_name_the_same_alerts_in_any_order_never_deadlock(source: 
         contents = [
             message(*(alert(name, states[n % 2]) for name in (names if n % 3 else names[::-1]))) for n in range(WORKERS)
         ]
-        at_once(*[lambda content=content: post(source, content) for content in contents])  # type: ignore[misc]
+        at_once(*[lambda content=content: post(source, content) for content in contents])
     assert Alert.objects.firing().count() <= len(names)
     assert Incident.objects.count() == len(names)
 
@@ -91,7 +91,7 @@ def test_messages_that_name_the_same_alerts_in_any_order_never_deadlock(source: 
 def test_a_storm_at_once_opens_one_storm_incident(committed_db: None) -> None:
     source = AlertSourceFactory(storm_limit=1)
     post(source, message(alert("first")))
-    outcomes = at_once(*[lambda n=n: post(source, message(alert(f"a{n}"))) for n in range(WORKERS)])  # type: ignore[misc]
+    outcomes = at_once(*[lambda n=n: post(source, message(alert(f"a{n}"))) for n in range(WORKERS)])
     assert outcomes == {"suppressed": WORKERS}
     assert Incident.objects.count() == 2
 

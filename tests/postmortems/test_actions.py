@@ -337,7 +337,7 @@ def test_the_gate_lists_everything_that_is_missing(writer: Actor) -> None:
 
 def test_a_light_one_is_published_by_one_person(writer: Actor) -> None:
     light = Template.objects.get(name="Light post-mortem")
-    postmortem = PostMortemFactory(template=light, owner=UserFactory())
+    postmortem: PostMortem = PostMortemFactory(template=light, owner=UserFactory())
     section = postmortem.sections.get(position=1)
     postmortems.actions.write_section(section=section, body="It broke.", by=writer, at=NOW)
     postmortem = postmortems.actions.submit(postmortem=postmortem, by=writer, at=NOW)
@@ -436,7 +436,7 @@ def test_an_action_item_is_done_by_one_and_verified_by_another(writer: Actor) ->
 
 
 def test_what_does_not_work_is_reopened_with_a_reason(writer: Actor) -> None:
-    item = ActionItemFactory()
+    item: ActionItem = ActionItemFactory()
     item = postmortems.actions.finish_action_item(item=item, by=writer, at=NOW)
     with pytest.raises(Invalid):
         postmortems.actions.reopen_action_item(item=item, reason="", by=writer, at=NOW)
@@ -452,7 +452,7 @@ def test_an_open_item_can_not_be_verified_or_reopened(writer: Actor, verb: str) 
 
 
 def test_an_item_that_was_given_up_does_not_hold_the_gate(writer: Actor) -> None:
-    item = ActionItemFactory(owner=None)
+    item: ActionItem = ActionItemFactory(owner=None)
     item = postmortems.actions.cancel_action_item(item=item, reason="not worth it", by=writer, at=NOW)
     assert item.state == "cancelled"
     found = [one.field for one in postmortems.queries.missing(item.postmortem)]
