@@ -64,7 +64,7 @@ def locked(incident: Incident, expected_version: int | None = None) -> Incident:
 
 def saved(incident: Incident) -> None:
     """Saves what changed, and tells the object that the caller holds that it is out of date now."""
-    incident.save()
+    incident.save(update_fields=list(incident.changed_fields()))
     given = getattr(incident, "given", None)
     if given is not None:
         given.is_superseded = True

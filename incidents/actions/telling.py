@@ -72,8 +72,8 @@ def _tell_requester(
     at: datetime,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    if incident.requester_id is not None and not is_silent(incident):
-        _mail(User.objects.get(pk=incident.requester_id), incident, template, subject, key, by, at, facts or {})
+    if incident.requester is not None and not is_silent(incident):
+        _mail(incident.requester, incident, template, subject, key, by, at, facts or {})
 
 
 def _tell_assignee(
@@ -85,8 +85,8 @@ def _tell_assignee(
     at: datetime,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    if incident.assignee_id not in (None, by.user_id) and not is_silent(incident):
-        _mail(User.objects.get(pk=incident.assignee_id), incident, template, subject, key, by, at, facts or {})
+    if incident.assignee is not None and incident.assignee_id != by.user_id and not is_silent(incident):
+        _mail(incident.assignee, incident, template, subject, key, by, at, facts or {})
 
 
 def _mail(

@@ -115,9 +115,7 @@ class IncidentViewSet(TrackedViewSet):
         return self.once(self._create)
 
     def _create(self) -> Response:
-        parsed = inputs.NewIncidentInput(data=self.request.data, context=self.get_serializer_context())
-        parsed.is_valid(raise_exception=True)
-        values = dict(parsed.validated_data)
+        values = inputs.NewIncidentInput.parse(self.request.data, self.get_serializer_context())
         if resolution := values.pop("resolved", None):
             values["resolved"] = incidents.actions.Resolution(**resolution)
         incident = incidents.actions.open_incident(**values, by=self.actor, at=self.now)
@@ -128,9 +126,7 @@ class IncidentViewSet(TrackedViewSet):
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Revises text, kind, sorting, inputs of the priority and early times; everything else is a verb."""
         row = self.get_object()
-        parsed = inputs.ReviseInput(data=request.data, context=self.get_serializer_context())
-        parsed.is_valid(raise_exception=True)
-        values = dict(parsed.validated_data)
+        values = inputs.ReviseInput.parse(request.data, self.get_serializer_context())
         expected = expected_version_of(request, row)
         changed = incidents.actions.revise(
             incident=row, values=values, by=self.actor, at=self.now, expected_version=expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,12 +51,17 @@ class ResolveInput(StrictSerializer):
     closing_category = _category()
 
 
+@functools.cache
+def _readable() -> frozenset[str]:
+    return frozenset(IncidentSerializer().fields)
+
+
 class _IncidentInput(StrictSerializer):
     """Says of a field that is shown, but not taken, that it is read-only, and by which way it changes."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            readable = set(IncidentSerializer().fields) - set(self.fields)
+            readable = _readable() - self.fields.keys()
             cause = "This field is read-only; it is derived, or changed by a verb like resolve or assign."
             if errors := {name: [ErrorDetail(cause, code="read_only_field")] for name in data if name in readable}:
                 raise serializers.ValidationError(errors)

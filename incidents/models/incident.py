@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from typing import Any, Self
 
 from django.conf import settings
@@ -37,6 +39,8 @@ _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State
 
 #: What full-text search reads; the index of the same expression answers it. 'simple' keeps words of all languages.
 SEARCHED = SearchVector("title", "description", config="simple")
+#: A trigram says nothing about shorter words.
+SHORTEST_TYPO = 4
 
 
 class IncidentQuerySet(models.QuerySet["Incident"]):
@@ -69,8 +73,12 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         if number.isascii() and number.isdigit() and len(number) <= 12:
             return self.filter(number=int(number))
         words = SearchQuery(text, config="simple", search_type="websearch")
-        # A trigram match of the title forgives typos; both sides are answered by their index.
-        return self.alias(searched=SEARCHED).filter(Q(searched=words) | Q(title__trigram_word_similar=text[:200]))
+        # Trigrams of the title forgive typos; both sides are answered by their index.
+        typed = [word for word in text.split() if len(word) >= SHORTEST_TYPO][:5]
+        close = reduce(
+            and_, (Q(title__trigram_word_similar=word) for word in typed), Q(pk__in=[]) if not typed else Q()
+        )
+        return self.alias(searched=SEARCHED).filter(Q(searched=words) | close)
 
     def wake_up_due(self, at: datetime) -> Self:
         return self.filter(state=State.ON_HOLD, hold_until__lte=at, is_imported=False)

@@ -86,7 +86,6 @@ def test_fixed_on_the_phone_is_one_request(agent: APIClient, ines: User) -> None
         ({"title": "x", "reported_at": "8999-01-01T00:00:00Z"}, "reported_at"),
         ({"title": "x", "acknowledged_at": "2026-03-09T09:00:00Z"}, "acknowledged_at"),
         ({"title": "x", "resolved": {"code": "magic"}}, "resolved.code"),
-        ({"title": "a\u0000b"}, "title"),
     ],
 )
 def test_a_bad_body_is_refused_by_field(agent: APIClient, body: dict[str, Any], field: str) -> None:
@@ -186,8 +185,8 @@ def test_what_one_may_not_see_does_not_exist(agent: APIClient, verb: str) -> Non
 
 @pytest.mark.parametrize(
     "verb",
-    ["assign", "claim", "start", "acknowledge", "hold", "change-hold", "resume", "contain", "resolve", "reopen", "close",
-     "cancel", "override-priority", "settle-workaround", "open-again", "watch", "unwatch", "comments"],
+    ["assign", "claim", "start", "acknowledge", "hold", "change-hold", "resume", "contain", "resolve", "reopen",
+     "close", "cancel", "override-priority", "settle-workaround", "open-again", "watch", "unwatch", "comments"],
 )  # fmt: skip
 def test_no_verb_reaches_what_one_may_not_see(verb: str) -> None:
     foreign = IncidentFactory(team=TeamFactory())
@@ -223,11 +222,13 @@ def test_the_list_is_scoped_filtered_and_searched(agent: APIClient, team: Team) 
     assert found(search="secret") == []
 
 
-@pytest.mark.parametrize(
-    "given", [{"stat": "new"}, {"state": "open"}, {"team": "x"}, {"order": "size"}, {"limit": "0"}]
-)
-def test_unknown_filters_are_refused(agent: APIClient, given: dict[str, str]) -> None:
-    assert agent.get(LIST, given).status_code == 400
+def test_a_nul_in_the_body_is_refused(agent: APIClient) -> None:
+    assert agent.post(LIST, {"title": "a\u0000b"}, format="json").status_code == 400
+
+
+@pytest.mark.parametrize("given", ["stat=new", "state=open", "team=x", "order=up", "limit=0"])
+def test_unknown_filters_are_refused(agent: APIClient, given: str) -> None:
+    assert agent.get(f"{LIST}?{given}").status_code == 400
 
 
 @pytest.mark.parametrize("words", ["'", '"', "a & | !", "%", "\\", "((", "x" * 200, "ñ", "INC-", "-", "or and"])
@@ -364,27 +365,27 @@ def test_the_matrix_is_saved_as_a_new_version(admin: APIClient, agent: APIClient
 
 
 def test_a_list_takes_the_same_few_statements_at_any_length(
-    agent: APIClient, team: Team, django_assert_num_queries: Any
+    agent: APIClient, team: Team, django_assert_max_num_queries: Any
 ) -> None:
     IncidentFactory(team=team)
     agent.get(LIST)
-    with django_assert_num_queries(6) as few:
+    with django_assert_max_num_queries(5) as few:
         agent.get(LIST)
     for _ in range(40):
         IncidentFactory(team=team, category=CategoryFactory(), requester=UserFactory())
-    with django_assert_num_queries(len(few)):
+    with django_assert_max_num_queries(len(few)):
         assert len(agent.get(LIST).data["results"]) == 41
 
 
 def test_opening_by_rest_takes_few_statements(agent: APIClient, team: Team, django_assert_max_num_queries: Any) -> None:
     service = ServiceFactory(owner_team=team)
     agent.get(LIST)
-    with django_assert_max_num_queries(14):
-        agent.post(LIST, {"title": "VPN", "service": service.pk}, headers={"Idempotency-Key": "k"})
+    with django_assert_max_num_queries(10):
+        agent.post(LIST, {"title": "VPN", "service": service.pk})
 
 
 def test_a_verb_by_rest_takes_few_statements(agent: APIClient, team: Team, django_assert_max_num_queries: Any) -> None:
     incident = IncidentFactory(team=team)
     agent.get(LIST)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(10):
         agent.post(url(incident, "start"))

@@ -1,0 +1,220 @@
+"""Incidents in the admin: logged there, moved by POST buttons; state and derived fields are read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+import incidents.actions
+from audit.actor import Actor
+from audit.admin import ReadOnlyAdmin, TrackedAdmin, Transition
+from audit.rest import actor_of
+from incidents import forms, permissions, queries
+from incidents.models import Category, Comment, Incident, Participant, PriorityMatrix, Service
+
+WORKERS = frozenset({"agent", "lead", "responder", "incident_manager", "admin"})
+OVERSEERS = frozenset({"manager", "auditor"})
+
+
+def _act(action: Callable[..., Any]) -> Callable[..., Any]:
+    """The action, called as a button calls it."""
+
+    def run(row: Incident, **given: Any) -> Any:
+        return action(incident=row, **given)
+
+    return run
+
+
+def _open_again(row: Incident, *, expected_version: int | None, **given: Any) -> Any:
+    """The new incident is a row of its own, so the version of the old one says nothing."""
+    return incidents.actions.open_again_linked(incident=row, **given)
+
+
+def _can(verb: str) -> Callable[[Actor, Any], bool]:
+    def allowed(actor: Actor, row: Incident) -> bool:
+        return verb in queries.possible_verbs(actor, row)
+
+    return allowed
+
+
+def _can_comment(actor: Actor, row: Incident) -> bool:
+    return permissions.can_note(actor, row, is_participant=bool(queries.roles_in(actor, row)))
+
+
+def _button(
+    verb: str, label: Any, action: Callable[..., Any], form: Any = None, *, is_grave: bool = False
+) -> tuple[str, Transition]:
+    return verb, Transition(label=label, run=_act(action), form=form, allowed=_can(verb), is_grave=is_grave)
+
+
+class CommentInline(admin.TabularInline):
+    """The conversation, to read; a button writes."""
+
+    model = Comment
+    fields = ("created_at", "author_label", "is_public", "body")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Who reads only the public part of an incident elsewhere does so here."""
+        rows = super().get_queryset(request)
+        actor = actor_of(request)
+        if permissions.sees_all(actor):
+            return rows
+        number = request.resolver_match.kwargs.get("object_id", "") if request.resolver_match else ""
+        incident = Incident.objects.visible_to(actor).filter(pk=number).first() if number.isdigit() else None
+        return rows if incident is not None and queries.is_staff_for(actor, incident) else rows.public()
+
+
+@admin.register(Incident)
+class IncidentAdmin(TrackedAdmin):
+    """Every record, and each permitted transition as a POST button with its form."""
+
+    can_delete = False
+    view_roles = WORKERS | OVERSEERS
+    list_display = ("reference", "title", "state", "priority", "team", "assignee", "channel", "reported_at")
+    list_filter = ("state", "priority", "kind", "channel", "is_drill", "is_imported")
+    list_select_related = ("team", "assignee")
+    search_fields = ("title",)
+    search_help_text = _("a reference, or words of title and description")
+    ordering = ("-number",)
+    inlines = (CommentInline,)
+    form = forms.ReviseIncidentForm
+    transitions: ClassVar[dict[str, Transition]] = dict(
+        (
+            _button("acknowledge", _("Acknowledge"), incidents.actions.acknowledge),
+            _button("claim", _("Claim"), incidents.actions.claim),
+            _button("assign", _("Assign"), incidents.actions.assign, forms.AssignForm),
+            _button("start", _("Start"), incidents.actions.start),
+            _button("hold", _("Put on hold"), incidents.actions.put_on_hold, forms.HoldForm),
+            _button("change-hold", _("Change the hold"), incidents.actions.change_hold, forms.ChangeHoldForm),
+            _button("resume", _("Resume"), incidents.actions.resume, forms.NoteForm),
+            _button("contain", _("Contain"), incidents.actions.contain, forms.ContainForm),
+            _button("resolve", _("Resolve"), incidents.actions.resolve, forms.ResolveForm),
+            _button(
+                "settle-workaround", _("Settle the workaround"), incidents.actions.settle_workaround, forms.SettleForm
+            ),
+            _button("reopen", _("Reopen"), incidents.actions.reopen, forms.ReasonForm),
+            _button("close", _("Close"), incidents.actions.close, forms.CloseForm),
+            _button("cancel", _("Cancel"), incidents.actions.cancel, forms.CancelForm, is_grave=True),
+            _button(
+                "override-priority", _("Override the priority"), incidents.actions.override_priority, forms.OverrideForm
+            ),
+        )
+    ) | {
+        "open-again": Transition(
+            label=_("Open again as a linked incident"),
+            run=_open_again,
+            form=forms.ReasonForm,
+            allowed=_can("open-again"),
+        ),
+        "comment": Transition(
+            label=_("Comment"), run=_act(incidents.actions.comment), form=forms.CommentForm, allowed=_can_comment
+        ),
+    }
+
+    def change_roles(self) -> frozenset[str]:
+        return WORKERS
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The same predicate as everywhere; without an object: whether there may be something to change."""
+        actor = actor_of(request)
+        if obj is None:
+            return actor.has_role(*WORKERS)
+        return "revise" in queries.possible_verbs(actor, obj)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = forms.NewIncidentForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [*forms.NewIncidentForm.Meta.fields, "reported_at_reason"]
+        return ["reference", "state", "priority", *forms.ReviseIncidentForm.Meta.fields, *self._shown_only()]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        stock = list(super().get_readonly_fields(request, obj))
+        own = [] if obj is None else ["reference", "state", "priority", *self._shown_only()]
+        return [*stock, *(name for name in own if name not in stock)]
+
+    def _shown_only(self) -> list[str]:
+        hidden = {"id", "version", "number", "state", "priority", *forms.ReviseIncidentForm.Meta.fields}
+        return [field.name for field in Incident._meta.concrete_fields if field.name not in hidden]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj is not None else ()
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """By the index of the full-text search, not by scanning."""
+        words = search_term.replace("\x00", "").strip()[:200]
+        return (queryset.matching(words) if words else queryset), False
+
+    def create_row(self, values: dict[str, Any], *, by: Actor, at: Any) -> Any:
+        given = {name: value for name, value in values.items() if value is not None}
+        return incidents.actions.open_incident(by=by, at=at, **given)
+
+    def change_row(self, row: Any, values: dict[str, Any], *, by: Actor, at: Any, expected_version: int | None) -> Any:
+        return incidents.actions.revise(incident=row, values=values, by=by, at=at, expected_version=expected_version)
+
+
+@admin.register(Category)
+class CategoryAdmin(TrackedAdmin):
+    list_display = ("__str__", "is_active")
+    list_select_related = ("parent__parent",)
+    list_filter = ("is_active",)
+    search_fields = ("name",)
+
+
+@admin.register(Service)
+class ServiceAdmin(TrackedAdmin):
+    list_display = ("name", "slug", "owner_team", "criticality", "is_active")
+    list_select_related = ("owner_team",)
+    list_filter = ("criticality", "is_active")
+    search_fields = ("name", "slug")
+
+
+@admin.register(PriorityMatrix)
+class PriorityMatrixAdmin(TrackedAdmin):
+    """A version is never changed: adding one puts it in force."""
+
+    can_change = False
+    can_delete = False
+    list_display = ("__str__", "number", "is_current", "created_at")
+    fields = ("name", "rows", "impacts", "urgencies", "vip_raises_urgency")
+
+    def create_row(self, values: dict[str, Any], *, by: Actor, at: Any) -> Any:
+        return incidents.actions.change_matrix(by=by, at=at, **values)
+
+
+@admin.register(Comment)
+class CommentAdmin(ReadOnlyAdmin):
+    list_display = ("incident", "author_label", "is_public", "created_at")
+    list_select_related = ("incident",)
+    list_filter = ("is_public", "author_kind")
+
+
+@admin.register(Participant)
+class ParticipantAdmin(TrackedAdmin):
+    """Who follows; verbs of the incident change it."""
+
+    can_add = False
+    can_change = False
+    can_delete = False
+    list_display = ("incident", "user", "role", "added_at")
+    list_select_related = ("incident", "user")
+    list_filter = ("role",)

@@ -1,0 +1,152 @@
+"""Forms of the admin: logging and revising an incident, and one form for each verb that asks something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Team, User
+from incidents.models import (
+    CancelReason,
+    Category,
+    CauseCode,
+    FixKind,
+    HoldReason,
+    Incident,
+    ResolutionCode,
+    WorkaroundOutcome,
+)
+
+
+class PersonField(forms.EmailField):
+    """A person by mail address: a list of everybody would be slow, and a search box needs a script."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"help_text": _("mail address"), "required": False, **options})
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, int):
+            return User.objects.get_queryset().filter(pk=value).values_list("email", flat=True).first()
+        return value
+
+    def clean(self, value: Any) -> Any:
+        address = super().clean(value)
+        if not address:
+            return None
+        found = User.objects.get_queryset().filter(email=address.lower()).first()
+        if found is None:
+            raise ValidationError(_("Nobody has this address. Check it, or make the account first."))
+        return found
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (self.prepare_value(initial) or "") != (data or "").strip().lower()
+
+
+def _moment(label: Any, **options: Any) -> forms.SplitDateTimeField:
+    return forms.SplitDateTimeField(label=label, widget=AdminSplitDateTime(), **options)
+
+
+def _text(label: Any, **options: Any) -> forms.CharField:
+    return forms.CharField(label=label, widget=forms.Textarea(attrs={"rows": 3, "cols": 60}), **options)
+
+
+class ReviseIncidentForm(forms.ModelForm):
+    requester = PersonField(label=_("Requester"))
+
+    class Meta:
+        model = Incident
+        fields = (
+            "title", "description", "kind", "requester", "category", "service", "impact", "urgency", "occurred_at",
+            "detected_at", "detected_by", "source_label", "external_ref",
+        )  # fmt: skip
+
+
+class NewIncidentForm(ReviseIncidentForm):
+    assignee = PersonField(label=_("Assignee"))
+    reported_at = _moment(_("Reported at"), required=False, help_text=_("when the call came in; empty: now"))
+    reported_at_reason = forms.CharField(
+        label=_("Reason for an earlier time"), required=False, max_length=500, help_text=_("past 15 minutes")
+    )
+
+    class Meta(ReviseIncidentForm.Meta):
+        fields = (*ReviseIncidentForm.Meta.fields, "channel", "team", "assignee", "reported_at")
+
+
+class AssignForm(forms.Form):
+    team = forms.ModelChoiceField(label=_("Team"), queryset=Team.objects.active().order_by("name"), required=False)
+    assignee = PersonField(label=_("Assignee"))
+    reason = forms.CharField(label=_("Reason"), required=False, max_length=2000)
+
+    def clean(self) -> dict[str, Any]:
+        """An empty team stays as it is; an empty person empties the assignee."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("team") is None:
+            cleaned.pop("team", None)
+        return cleaned
+
+
+class HoldForm(forms.Form):
+    hold_reason = forms.ChoiceField(label=_("Waiting for"), choices=HoldReason.choices)
+    until = _moment(_("Wake-up"))
+    note = _text(_("Note to the requester"), required=False, max_length=2000)
+
+
+class ChangeHoldForm(HoldForm):
+    until = _moment(_("Wake-up"), required=False)
+
+
+class NoteForm(forms.Form):
+    note = _text(_("Note"), required=False, max_length=2000)
+
+
+class ContainForm(forms.Form):
+    note = _text(_("What was done, and what is affected"), max_length=2000)
+
+
+class ResolveForm(forms.Form):
+    code = forms.ChoiceField(label=_("Resolution"), choices=ResolutionCode.choices)
+    cause = forms.ChoiceField(label=_("Cause"), choices=[("", "-"), *CauseCode.choices], required=False)
+    notes = _text(_("Notes to the requester"), required=False)
+    fix_kind = forms.ChoiceField(label=_("Kind of fix"), choices=FixKind.choices)
+    closing_category = forms.ModelChoiceField(
+        label=_("Closing category"), queryset=Category.objects.select_related("parent__parent"), required=False
+    )
+
+
+class SettleForm(forms.Form):
+    outcome = forms.ChoiceField(label=_("What became of it"), choices=WorkaroundOutcome.choices)
+    reason = forms.CharField(label=_("Reason or problem"), required=False, max_length=2000)
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=_("Reason"), required=False, max_length=2000)
+
+
+class CloseForm(forms.Form):
+    confirmation = forms.CharField(label=_("How was restoration confirmed?"), max_length=300)
+
+
+class CancelForm(forms.Form):
+    reason = forms.ChoiceField(label=_("It was"), choices=CancelReason.choices)
+    detail = forms.CharField(label=_("Detail"), required=False, max_length=500)
+
+
+class OverrideForm(forms.Form):
+    priority = forms.TypedChoiceField(
+        label=_("Priority"),
+        choices=[("", _("as derived")), *((str(one), f"P{one}") for one in range(1, 6))],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=2000)
+    until = _moment(_("Until"), required=False)
+
+
+class CommentForm(forms.Form):
+    body = _text(_("Text"))
+    is_public = forms.BooleanField(label=_("Public: the requester gets it by mail"), required=False)
