@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
+from django_filters import rest_framework as django_filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action as extra_route
@@ -17,6 +19,7 @@ from audit.rest import (
     ConfigViewSet,
     InstantField,
     ReadViewSet,
+    StrictFilterSet,
     StrictModelSerializer,
     StrictSerializer,
     verb,
@@ -161,7 +164,7 @@ class EscalationPolicySerializer(StrictModelSerializer):
         return sorted(one.team_id for one in policy.assignments.all() if one.team_id)
 
 
-class AssignInput(StrictSerializer):
+class PagesForInput(StrictSerializer):
     """A service or a team, not both."""
 
     service = serializers.PrimaryKeyRelatedField(queryset=Service.objects.all(), required=False)
@@ -187,13 +190,13 @@ class EscalationPolicyViewSet(ConfigViewSet):
         )
         return self._again(saved)
 
-    @verb(AssignInput)
+    @verb(PagesForInput)
     def assign(self, call: Call) -> EscalationPolicy:
         """Lets it page for a service, or for a team whose service has no policy."""
         oncall.actions.assign_policy(policy=call.row, by=call.by, at=call.at, **call.data)
         return self._again(call.row)
 
-    @verb(AssignInput)
+    @verb(PagesForInput)
     def unassign(self, call: Call) -> EscalationPolicy:
         """Takes it away from a service or team again."""
         oncall.actions.assign_policy(policy=None, by=call.by, at=call.at, **call.data)
@@ -233,18 +236,26 @@ class PageSerializer(StrictModelSerializer):
         read_only_fields = fields
 
 
+class PageFilter(StrictFilterSet):
+    incident = django_filters.CharFilter(method="of_incident", label="reference of an incident")
+
+    class Meta:
+        model = Page
+        fields: ClassVar[list[str]] = ["state", "policy", "acknowledged_by", "is_drill"]
+
+    def of_incident(self, rows: QuerySet[Page], name: str, value: str) -> QuerySet[Page]:
+        digits = value.strip().upper().removeprefix("INC-")
+        number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0
+        return rows.filter(incident__number=number)
+
+
 class PageViewSet(ReadViewSet):
     """Pages of the incidents that the caller sees, newest first."""
 
     queryset = Page.objects.select_related("incident").prefetch_related("notifications__message")
     serializer_class = PageSerializer
-    filterset_fields: ClassVar[dict[str, list[str]]] = {
-        "state": ["exact"],
-        "policy": ["exact"],
-        "acknowledged_by": ["exact"],
-        "is_drill": ["exact"],
-        "incident__number": ["exact"],
-    }
+    filterset_class = PageFilter
+    speaks_versions = False
 
     @verb()
     def acknowledge(self, call: Call) -> Page:

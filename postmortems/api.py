@@ -54,7 +54,9 @@ class ReferenceField(serializers.CharField):
         return str(value.reference)
 
 
-class ReasonInput(StrictSerializer):
+class WhyInput(StrictSerializer):
+    """The reason that the verb takes."""
+
     reason = serializers.CharField(max_length=2000)
 
 
@@ -201,7 +203,7 @@ class PostMortemViewSet(TrackedViewSet):
             postmortem=call.row, by=call.by, at=call.at, expected_version=call.expected_version
         )
 
-    @verb(ReasonInput, path="return")
+    @verb(WhyInput, path="return")
     def give_back(self, call: Call) -> PostMortem:
         """Gives it back to its writers, saying what it lacks."""
         return postmortems.actions.return_to_draft(
@@ -215,7 +217,7 @@ class PostMortemViewSet(TrackedViewSet):
             postmortem=call.row, by=call.by, at=call.at, expected_version=call.expected_version
         )
 
-    @verb(ReasonInput)
+    @verb(WhyInput)
     def cancel(self, call: Call) -> PostMortem:
         """Gives it up, with a reason."""
         return postmortems.actions.cancel(
@@ -325,7 +327,7 @@ class EntryViewSet(TrackedViewSet):
         )  # fmt: skip
         return self.respond(changed)
 
-    @verb(ReasonInput)
+    @verb(WhyInput)
     def hide(self, call: Call) -> TimelineEntry:
         """Hides the entry, with a reason."""
         return postmortems.actions.hide_entry(entry=call.row, by=call.by, at=call.at, **call.data)
@@ -379,12 +381,12 @@ class ActionItemViewSet(TrackedViewSet):
         """Says that it works; not for the one who did it."""
         return self._moved(call, postmortems.actions.verify_action_item)  # type: ignore[no-any-return]
 
-    @verb(ReasonInput)
+    @verb(WhyInput)
     def reopen(self, call: Call) -> ActionItem:
         """Opens it again, because it does not work."""
         return self._moved(call, postmortems.actions.reopen_action_item)  # type: ignore[no-any-return]
 
-    @verb(ReasonInput)
+    @verb(WhyInput)
     def cancel(self, call: Call) -> ActionItem:
         """Gives it up, with a reason."""
         return self._moved(call, postmortems.actions.cancel_action_item)  # type: ignore[no-any-return]
