@@ -158,8 +158,9 @@ def record_all(
     with connection.cursor() as cursor:
         cursor.execute(_RECORD_ALL, {"facts": rows, "at": at, **_origin(by, reason)})
         ids = [pk for (pk,) in cursor.fetchall()]
+    shared: dict[str, Any] = {}
     listened = [
-        dataclasses.replace(told, event_id=pk)
+        dataclasses.replace(told, event_id=pk, shared=shared)
         for pk, told in zip(ids, prepared, strict=True)
         if subscriptions_to(told.kind)
     ]

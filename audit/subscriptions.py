@@ -29,6 +29,13 @@ class Recorded:
     data: dict[str, Any]
     event_id: int
     reason: str = ""
+    shared: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, name: str, load: Callable[[], Any]) -> Any:
+        """What `load()` gives, asked only once for all events that are recorded together: for rules, not for facts."""
+        if name not in self.shared:
+            self.shared[name] = load()
+        return self.shared[name]
 
 
 Handler = Callable[[Recorded], None]
