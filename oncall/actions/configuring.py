@@ -126,6 +126,10 @@ def _replace_layers(schedule: Schedule, wanted: Sequence[Mapping[str, Any]]) -> 
 
 def _check_rotation(layer: Layer, zone: str, people: Sequence[int], where: str) -> None:
     _check_required(layer, where)
+    if people and layer.n_on_at_once > len(people):
+        raise Invalid(
+            _("more people on call at once than there are"), field=f"{where}.n_on_at_once", remedy=_("add people")
+        )
     try:
         layer_of(layer, zone, people or [0])
     except (InvalidRotation, InvalidRestriction, ValueError) as error:
