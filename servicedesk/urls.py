@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from itertools import chain
 
-import notify.api
-import oncall.api
 from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -14,6 +12,8 @@ from rest_framework.routers import SimpleRouter
 import accounts.api
 import alerts.api
 import incidents.api
+import notify.api
+import oncall.api
 import postmortems.api
 import servicedesk.api
 import sla.api

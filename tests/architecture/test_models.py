@@ -55,4 +55,6 @@ def test_instants_end_in_at_and_dates_in_on(model: type[models.Model]) -> None:
 def test_many_to_many_goes_through_a_model_with_history(model: type[models.Model]) -> None:
     for field in model._meta.many_to_many:
         if field.name != "user_permissions":
-            assert not field.remote_field.through._meta.auto_created, field
+            through = field.remote_field.through
+            assert through is not None, field
+            assert not through._meta.auto_created, field
