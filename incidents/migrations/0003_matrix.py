@@ -1,14 +1,19 @@
 """Ships the first version of the priority matrix: 1 2 3 / 2 3 4 / 3 4 5."""
 
 from django.apps.registry import Apps
-from django.db import migrations
+from django.db import migrations, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.utils import timezone
+
+from audit.actor import job
+from audit.context import acting, entry
 
 
 def ship(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     matrix = apps.get_model("incidents", "PriorityMatrix")
-    if not matrix.objects.exists():
+    if matrix.objects.exists():
+        return
+    with transaction.atomic(), entry("migration"), acting(job("migrate")):
         matrix.objects.create(
             number=1,
             name="Priority matrix",
@@ -21,7 +26,8 @@ def ship(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 def withdraw(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    apps.get_model("incidents", "PriorityMatrix").objects.filter(number=1).delete()
+    with transaction.atomic(), entry("migration"), acting(job("migrate")):
+        apps.get_model("incidents", "PriorityMatrix").objects.filter(number=1).delete()
 
 
 class Migration(migrations.Migration):
