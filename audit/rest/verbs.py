@@ -14,14 +14,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.rest.call import Call, actor_of, expected_version_of, now_of
-from audit.rest.serializers import EmptyInput
+from audit.rest.serializers import EmptyInput, StrictSerializer
 from audit.rest.views import ApiViewSet
 
 Verb = Callable[[Any, Call], Any]
 
 
 def verb(
-    takes: type[serializers.Serializer[Any]] | None = None,
+    takes: type[StrictSerializer] | None = None,
     *,
     path: str = "",
     shows: type[serializers.BaseSerializer[Any]] | None = None,
@@ -54,18 +54,16 @@ def verb(
 def _answer(
     view: ApiViewSet,
     method: Verb,
-    takes: type[serializers.Serializer[Any]],
+    takes: type[StrictSerializer],
     shows: type[serializers.BaseSerializer[Any]] | None,
     status: int,
 ) -> Response:
     request = view.request
     row = view.get_object() if view.detail else None
-    parsed = takes(data=request.data, context=view.get_serializer_context())
-    parsed.is_valid(raise_exception=True)
     call = Call(
         request=request,
         row=row,
-        data=dict(parsed.validated_data),
+        data=takes.parse(request.data, view.get_serializer_context()),
         by=actor_of(request),
         at=now_of(request),
         expected_version=expected_version_of(request, row),

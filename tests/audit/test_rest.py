@@ -124,7 +124,7 @@ def test_a_list_takes_the_same_queries_for_any_number_of_rows(
     for rows in (2, 10):
         TeamFactory.create_batch(rows)
         # The key with its person, roles and teams; then the rows and their members.
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(3):
             admin.get(TEAMS)
 
 
