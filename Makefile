@@ -26,7 +26,7 @@ check: install ## style, types, layers, schema, migrations, architecture
 	@bash scripts/check.sh
 
 bench: install ## measured figures, with data of its own making (SIZE=1m for a million incidents)
-	@.venv/bin/python -m bench $(ARGS)
+	@.venv/bin/python bench/run.py $(ARGS)
 
 proof: install ## the long tests
 	@HYPOTHESIS_PROFILE=proof .venv/bin/pytest -n $(WORKERS) -m proof $(ARGS)
