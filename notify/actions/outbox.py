@@ -36,7 +36,7 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 _FIELDS = [field for field in Message._meta.concrete_fields if not field.primary_key]
 _PUT = (
-    f"insert into {Message._meta.db_table} ({', '.join(field.column for field in _FIELDS)}) "  # noqa: S608  # nosec B608: the model's own names
+    f"insert into {Message._meta.db_table} ({', '.join(str(field.column) for field in _FIELDS)}) "  # noqa: S608  # nosec B608: the model's own names
     f"values ({', '.join(['%s'] * len(_FIELDS))}) on conflict (dedup_key) do nothing returning id"
 )
 
