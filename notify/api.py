@@ -27,8 +27,6 @@ class ContactSerializer(StrictModelSerializer):
             "version",
         ]  # fmt: skip
         read_only_fields: ClassVar[list[str]] = ["verified_at", "version"]
-        # The action refuses a contact that is there already; the stock validator would ask for `user` each time.
-        validators: ClassVar[list[object]] = []
         # The action refuses a second one of the same; the stock validator would make `user` required.
         validators: ClassVar[list[Any]] = []
 

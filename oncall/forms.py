@@ -59,7 +59,7 @@ def _instant(value: Any, parse: Any) -> Any:
     return found
 
 
-class ScheduleForm(forms.ModelForm):
+class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
     """A schedule with its layers and overrides; people by mail address, times of overrides with their offset."""
 
     layers = _Parts(
@@ -125,7 +125,7 @@ def _layer(given: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-class EscalationPolicyForm(forms.ModelForm):
+class EscalationPolicyForm(forms.ModelForm):  # type: ignore[type-arg]
     """A policy with its levels; people by mail address, teams and schedules by name."""
 
     levels = _Parts(

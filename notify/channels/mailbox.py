@@ -23,14 +23,14 @@ class EmailBackend(BaseEmailBackend):
         parsed = mail.message()  # refuses header injection exactly as real sending does
         html = ""
         if isinstance(mail, EmailMultiAlternatives):
-            html = next((str(one.content) for one in mail.alternatives if one.mimetype == "text/html"), "")
+            html = next((str(content) for content, kind in mail.alternatives if kind == "text/html"), "")
         _, created = MailboxMail.objects.get_or_create(
             message_id=str(parsed["Message-ID"]),
             defaults={
                 "sender": mail.from_email,
                 "recipients": mail.recipients(),
-                "subject": mail.subject,
-                "body": mail.body,
+                "subject": str(mail.subject),
+                "body": str(mail.body),
                 "html": html,
                 "headers": {str(name): str(value) for name, value in parsed.items()},
             },

@@ -63,7 +63,7 @@ def held_by_other(page: Page) -> AlreadyHeld:
 
 
 def _is_paged(incident: Incident, by: Actor) -> bool:
-    return incident.participants.filter(user_id=by.user_id, role=ParticipantRole.PAGED).exists()
+    return incident.participants.filter(user_id=by.user_id or 0, role=ParticipantRole.PAGED).exists()
 
 
 @action
@@ -164,7 +164,7 @@ def pass_on(*, page_id: int, by: Actor, at: datetime, level: int | None = None) 
         page.last_round = max(page.last_round, page.round + page.snapshot["repeats"])
     elif level is not None and level != page.level:
         return page
-    mine = list(Contact.objects.filter(user_id=by.user_id).values_list("pk", flat=True))
+    mine = list(Contact.objects.filter(user_id=by.user_id or 0).values_list("pk", flat=True))
     cancel_topic(topic=page.topic, reason="passed on", contacts=mine, by=by, at=at)
     record(PageEvent.PASSED_ON, page, by, at, about=page.incident, user=by.user_id, level=page.level)
     advance(page, by, at, cause=f"passed on by {by.label}")

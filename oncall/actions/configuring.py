@@ -261,8 +261,9 @@ def _has_somebody(target: Mapping[str, Any]) -> bool:
     )
 
 
-def _target_key(target: Mapping[str, Any]) -> tuple[int | None, ...]:
-    return tuple(getattr(target.get(kind), "pk", None) for kind in ("user", "team", "schedule"))
+def _target_key(target: Mapping[str, Any]) -> tuple[int | None, int | None, int | None]:
+    user, team, schedule = (getattr(target.get(kind), "pk", None) for kind in ("user", "team", "schedule"))
+    return user, team, schedule
 
 
 def _replace_targets(level: Level, wanted: Sequence[Mapping[str, Any]], where: str) -> None:

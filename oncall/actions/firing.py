@@ -148,7 +148,7 @@ def message_of(page: Page, user: User, at: datetime) -> tuple[dict[str, str], di
         "names": ", ".join(names),
     }
     with translation.override(user.locale):
-        subject = render_to_string("oncall/page_subject.txt", shown)
+        subject = str(render_to_string("oncall/page_subject.txt", shown))
         subject = " ".join("".join(one if one.isprintable() else " " for one in subject).split())
         body = render_to_string("oncall/page_body.txt", shown)
     return {"subject": subject[:300], "body": body.strip() + "\n"}, facts

@@ -60,7 +60,7 @@ def test_an_auditor_sees_everything_and_adds_nothing(paged: Desk, name: str) -> 
 @pytest.mark.parametrize("name", ["oncall_page", "oncall_pagenotification", "oncall_responderlink", "notify_message"])
 def test_what_the_desk_writes_can_be_looked_at_without_its_secrets(paged: Desk, name: str) -> None:
     model = next(one for one in admin.site._registry if f"{one._meta.app_label}_{one._meta.model_name}" == name)
-    row = model._default_manager.latest("pk")
+    row: Any = model._default_manager.latest("pk")
     html = client_of("admin").get(reverse(f"admin:{name}_change", args=[row.pk])).content.decode()
     assert "/r/" not in html
     assert not getattr(row, "token_hash", "") or row.token_hash not in html

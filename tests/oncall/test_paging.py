@@ -381,7 +381,14 @@ def test_a_breach_joins_a_running_page_and_starts_a_new_one_after_an_acknowledge
     at = desk()
     BreachRuleFactory(target="respond")
     incident = at.open()
-    breach = {"incident": incident, "target": "respond", "percent": 100, "sla_policy_id": None, "by": SYSTEM, "at": AT}
+    breach: dict[str, Any] = {
+        "incident": incident,
+        "target": "respond",
+        "percent": 100,
+        "sla_policy_id": None,
+        "by": SYSTEM,
+        "at": AT,
+    }
     oncall.actions.start_pages_for_clock(**breach)
     assert Page.objects.count() == 1
     at.pass_time()
