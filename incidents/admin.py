@@ -71,7 +71,7 @@ class CommentInline(admin.TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Who reads only the public part of an incident elsewhere does so here."""
-        rows = super().get_queryset(request)
+        rows: Any = super().get_queryset(request)
         actor = actor_of(request)
         if permissions.sees_all(actor):
             return rows

@@ -54,12 +54,12 @@ def _text(label: Any, **options: Any) -> forms.CharField:
     return forms.CharField(label=label, widget=forms.Textarea(attrs={"rows": 3, "cols": 60}), **options)
 
 
-class ReviseIncidentForm(forms.ModelForm):
+class ReviseIncidentForm(forms.ModelForm):  # type: ignore[type-arg]
     requester = PersonField(label=_("Requester"))
 
     class Meta:
         model = Incident
-        fields = (
+        fields: tuple[str, ...] = (
             "title", "description", "kind", "requester", "category", "service", "impact", "urgency", "occurred_at",
             "detected_at", "detected_by", "source_label", "external_ref",
         )  # fmt: skip

@@ -73,7 +73,7 @@ class PriorityMatrixViewSet(ConfigViewSet):
     lookup_field = "number"
     lookup_value_regex = "[0-9]{1,9}"
     ordering = ("-number",)
-    http_method_names: ClassVar[list[str]] = ["get", "post", "head", "options"]
+    http_method_names = ["get", "post", "head", "options"]
     filterset_fields: ClassVar[dict[str, list[str]]] = {"is_current": ["exact"]}
 
     def create_row(self, values: dict[str, Any]) -> PriorityMatrix:

@@ -70,7 +70,7 @@ class IncidentViewSet(TrackedViewSet):
     lookup_field = "number"
     lookup_url_kwarg = "reference"
     lookup_value_regex = "[Ii][Nn][Cc]-[0-9]{1,15}"
-    http_method_names: ClassVar[list[str]] = ["get", "post", "patch", "head", "options"]
+    http_method_names = ["get", "post", "patch", "head", "options"]
     filterset_class = IncidentFilter
     ordering = ("-number",)
     orderings: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -82,7 +82,7 @@ class IncidentViewSet(TrackedViewSet):
 
     def get_object(self) -> Incident:
         number = queries.number_of(self.kwargs["reference"])
-        found = None if number is None else self.get_queryset().filter(number=number).first()
+        found: Incident | None = None if number is None else self.get_queryset().filter(number=number).first()
         if found is None:
             raise Http404
         self.row = found

@@ -132,7 +132,7 @@ class TimelineEntrySerializer(serializers.ModelSerializer[Event]):
 
     meaning = serializers.SerializerMethodField()
     text = serializers.SerializerMethodField()
-    data = serializers.SerializerMethodField()
+    data = serializers.SerializerMethodField()  # type: ignore[assignment]
     reason = serializers.SerializerMethodField()
 
     class Meta:

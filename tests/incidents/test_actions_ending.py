@@ -113,8 +113,9 @@ def test_opening_and_closing_category_are_kept_apart() -> None:
 
 @pytest.mark.parametrize("field", ["code", "cause", "fix_kind"])
 def test_an_unknown_code_is_refused(field: str) -> None:
+    given: dict[str, Any] = {"code": "fixed", field: "magic"}
     with pytest.raises(Invalid) as refusal:
-        resolve(incident=IncidentFactory(), by=SYSTEM, at=AT, **{"code": "fixed", field: "magic"})
+        resolve(incident=IncidentFactory(), by=SYSTEM, at=AT, **given)
     assert refusal.value.field == field
 
 
@@ -237,7 +238,7 @@ def test_mails_speak_the_requesters_language_and_zone() -> None:
 
 def test_nobody_mails_a_deactivated_requester() -> None:
     caller = UserFactory()
-    incident = IncidentFactory(requester=caller)
+    incident: Incident = IncidentFactory(requester=caller)
     caller.is_active = False
     caller.save()
     resolve(incident=incident, code="fixed", by=SYSTEM, at=AT)
@@ -246,7 +247,7 @@ def test_nobody_mails_a_deactivated_requester() -> None:
 
 def test_a_public_word_of_the_desk_is_the_first_response_and_reaches_the_requester() -> None:
     caller, agent = UserFactory(email="maria@example.org"), person(None, "agent")
-    incident = IncidentFactory(requester=caller)
+    incident: Incident = IncidentFactory(requester=caller)
     comment(incident=incident, body="Looking into it.", is_public=False, by=agent, at=later(minutes=1))
     assert (fresh(incident).first_response_at, len(mails(incident))) == (None, 1)
     comment(incident=incident, body="Please restart.", is_public=True, by=agent, at=later(minutes=2))
@@ -258,7 +259,7 @@ def test_a_public_word_of_the_desk_is_the_first_response_and_reaches_the_request
 
 
 def test_a_robots_word_is_no_response() -> None:
-    incident = IncidentFactory(requester=UserFactory())
+    incident: Incident = IncidentFactory(requester=UserFactory())
     comment(incident=incident, body="We received it.", is_public=True, by=SYSTEM, at=later(minutes=1))
     assert fresh(incident).first_response_at is None
 
@@ -318,7 +319,7 @@ def test_the_database_refuses_an_illegal_step(before: str, values: str) -> None:
 
 
 def test_an_incident_does_not_begin_closed() -> None:
-    incident = IncidentFactory(resolved=Resolution(code="fixed"))
+    incident: Incident = IncidentFactory(resolved=Resolution(code="fixed"))
     row = {field.attname: getattr(incident, field.attname) for field in Incident._meta.concrete_fields}
     for name in ("id", "number", "version"):
         row.pop(name)
@@ -337,5 +338,5 @@ def test_each_verb_makes_one_version() -> None:
 def test_each_row_of_the_history_names_who_did_it() -> None:
     actor: Actor = person(UserFactory(name="Ines"), "agent")
     incident = start(incident=IncidentFactory(), by=actor, at=AT)
-    newest = Incident.history.filter(id=incident.pk).order_by("-version").first()  # type: ignore[attr-defined]
+    newest = Incident.history.filter(id=incident.pk).order_by("-version").first()
     assert (newest.actor_label, newest.actor_kind) == ("Ines", "person")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from audit.actions import Forbidden, Invalid
 from audit.actor import SYSTEM
 from audit.models import Event
 from incidents.actions import Inactive, Resolution, TimesOutOfOrder
+from incidents.models import Incident
 from notify.models import Message
 from tests.accounts.factories import TeamFactory, UserFactory
 from tests.incidents.factories import (
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_an_incident_gets_a_reference_and_the_lowest_priority() -> None:
-    incident = IncidentFactory()
+    incident: Incident = IncidentFactory()
     assert incident.reference == f"INC-{incident.number:06d}"
     assert (incident.state, incident.impact, incident.urgency, incident.priority) == ("new", 3, 3, 5)
     assert kinds(incident) == ["opened"]
@@ -64,7 +66,7 @@ def test_impact_is_suggested_by_the_criticality_of_the_service(criticality: int,
 def test_a_vip_raises_urgency_by_one_step_where_the_matrix_says_so() -> None:
     matrix = PriorityMatrixFactory(vip_raises_urgency=True)
     vip = UserFactory(is_vip=True)
-    incident = IncidentFactory(matrix=matrix, impact=2, urgency=2, requester=vip)
+    incident: Incident = IncidentFactory(matrix=matrix, impact=2, urgency=2, requester=vip)
     assert (incident.impact, incident.urgency, incident.priority, incident.is_vip_raised) == (2, 2, 2, True)
 
 
@@ -83,13 +85,13 @@ def test_the_triage_team_takes_what_nothing_routes() -> None:
 
 
 def test_who_is_named_as_assignee_is_assigned() -> None:
-    incident = IncidentFactory(assignee=UserFactory())
+    incident: Incident = IncidentFactory(assignee=UserFactory())
     assert incident.state == "assigned"
 
 
 @pytest.mark.parametrize("channel", ["phone", "chat", "walk_in"])
 def test_on_the_phone_the_contact_is_the_first_response(channel: str) -> None:
-    incident = IncidentFactory(channel=channel, by=person(None, "agent"), reported_at=later(minutes=-5))
+    incident: Incident = IncidentFactory(channel=channel, by=person(None, "agent"), reported_at=later(minutes=-5))
     assert incident.first_response_at == later(minutes=-5)
     assert incident.acknowledged_at is None
 
@@ -101,7 +103,9 @@ def test_elsewhere_opening_is_no_response(channel: str) -> None:
 
 def test_an_incident_fixed_on_the_phone_is_opened_resolved_in_one_step() -> None:
     agent = person(None, "agent")
-    incident = IncidentFactory(channel="phone", by=agent, resolved=Resolution(code="fixed", cause="knowledge"))
+    incident: Incident = IncidentFactory(
+        channel="phone", by=agent, resolved=Resolution(code="fixed", cause="knowledge")
+    )
     assert (incident.state, incident.resolved_at, incident.version) == ("resolved", AT, 1)
     assert incident.assignee_id == incident.resolved_by_id == agent.user_id
     assert incident.close_due_at == later(days=5)
@@ -109,12 +113,12 @@ def test_an_incident_fixed_on_the_phone_is_opened_resolved_in_one_step() -> None
 
 
 def test_an_alert_was_detected_by_the_monitoring_when_it_arrived() -> None:
-    incident = IncidentFactory(channel="alert", occurred_at=later(minutes=-3))
+    incident: Incident = IncidentFactory(channel="alert", occurred_at=later(minutes=-3))
     assert (incident.detected_at, incident.detected_by, incident.occurred_at) == (AT, "monitor", later(minutes=-3))
 
 
 def test_unknown_times_stay_unknown() -> None:
-    incident = IncidentFactory()
+    incident: Incident = IncidentFactory()
     assert (incident.occurred_at, incident.detected_at, incident.detected_by) == (None, None, "")
 
 
@@ -145,7 +149,7 @@ def test_setting_reported_at_back_takes_a_reason_past_15_minutes() -> None:
     with pytest.raises(Invalid) as refusal:
         IncidentFactory(reported_at=later(minutes=-15, seconds=-1))
     assert refusal.value.field == "reported_at_reason"
-    incident = IncidentFactory(reported_at=later(hours=-3), reported_at_reason="the desk was offline")
+    incident: Incident = IncidentFactory(reported_at=later(hours=-3), reported_at_reason="the desk was offline")
     assert (incident.reported_at, incident.created_at) == (later(hours=-3), AT)
     assert Event.objects.get(about_id=incident.pk, kind="incident.opened").reason == "the desk was offline"
 
@@ -183,13 +187,13 @@ def test_retired_things_are_refused() -> None:
 
 def test_a_requester_reports_for_themselves() -> None:
     caller = UserFactory()
-    incident = IncidentFactory(by=person(caller, "requester"), urgency=1)
+    incident: Incident = IncidentFactory(by=person(caller, "requester"), urgency=1)
     assert (incident.requester_id, incident.logged_by_id, incident.priority) == (caller.pk, caller.pk, 3)
 
 
 @pytest.mark.parametrize("field", ["team", "assignee", "requester", "resolved", "reported_at", "channel", "started"])
 def test_what_a_requester_may_not_fill_in_is_refused(field: str) -> None:
-    values = {
+    values: dict[str, Any] = {
         "team": TeamFactory, "assignee": UserFactory, "requester": UserFactory, "started": lambda: True,
         "resolved": lambda: Resolution(code="fixed"), "reported_at": lambda: later(minutes=-1),
         "channel": lambda: "phone",
@@ -211,7 +215,7 @@ def test_drills_are_not_for_everybody() -> None:
 
 
 def test_the_requester_gets_a_receipt_with_the_number() -> None:
-    incident = IncidentFactory(requester=UserFactory(email="maria@example.org", locale="en"))
+    incident: Incident = IncidentFactory(requester=UserFactory(email="maria@example.org", locale="en"))
     mail = Message.objects.get(topic=f"incident:{incident.pk}")
     assert (mail.address, mail.subject) == (
         "maria@example.org", f"[{incident.reference}] We have your report: {incident.title}",
@@ -229,7 +233,7 @@ def test_imports_and_drills_tell_nobody(quiet: dict[str, object]) -> None:
 
 def test_an_import_keeps_the_times_of_its_log() -> None:
     long_ago = dt.datetime(2016, 2, 29, 1, 23, tzinfo=dt.UTC)
-    incident = IncidentFactory(
+    incident: Incident = IncidentFactory(
         imported=True, by=IMPORT, at=long_ago, reported_at=long_ago - dt.timedelta(hours=9), started=True,
         external_ref="INC0000045",
     )  # fmt: skip
@@ -243,7 +247,7 @@ def test_a_key_opens_within_its_scope() -> None:
 
 
 def test_after_closing_a_new_linked_incident_is_opened() -> None:
-    old = IncidentFactory(service=ServiceFactory(), impact=2, urgency=1, requester=UserFactory())
+    old: Incident = IncidentFactory(service=ServiceFactory(), impact=2, urgency=1, requester=UserFactory())
     old = incidents.actions.resolve(incident=old, by=SYSTEM, at=AT, code="fixed")
     with pytest.raises(incidents.actions.IllegalTransition, match="not closed"):
         incidents.actions.open_again_linked(incident=old, by=SYSTEM, at=later(hours=1))

@@ -46,7 +46,7 @@ def test_assigning_to_a_person_keeps_the_team_and_acknowledges_nothing() -> None
 
 def test_changes_of_team_are_counted_from_none_included_and_those_of_people_are_not() -> None:
     one, other = TeamFactory(), TeamFactory()
-    incident = IncidentFactory()
+    incident: Incident = IncidentFactory()
     for team in (one, other, other):
         incident = assign(incident=incident, team=team, assignee=UserFactory(), by=SYSTEM, at=later(minutes=1))
     assert incident.reassignment_count == 2
@@ -158,7 +158,7 @@ def test_the_second_to_acknowledge_is_told_who_has_it_since_when() -> None:
 
 @pytest.mark.parametrize("by", [SYSTEM, IMPORT, key("*:write"), Actor(kind=ActorKind.MAIL, id="m", label="m")])
 def test_only_a_named_person_acknowledges(by: Actor) -> None:
-    incident = IncidentFactory()
+    incident: Incident = IncidentFactory()
     with pytest.raises(Forbidden):
         acknowledge(incident=incident, by=by, at=AT)
     assert fresh(incident).acknowledged_at is None
@@ -177,7 +177,7 @@ def test_a_resolved_incident_is_not_acknowledged() -> None:
 
 
 def test_a_change_made_on_an_older_version_is_refused() -> None:
-    incident = IncidentFactory()
+    incident: Incident = IncidentFactory()
     start(incident=incident, by=SYSTEM, at=AT)
     with pytest.raises(Stale):
         assign(incident=incident, team=TeamFactory(), by=SYSTEM, at=AT, expected_version=1)

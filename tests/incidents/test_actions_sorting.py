@@ -22,7 +22,7 @@ from incidents.actions import (
     revise,
     set_priority_inputs,
 )
-from incidents.models import PriorityMatrix
+from incidents.models import Incident, PriorityMatrix
 from tests.accounts.factories import TeamFactory, UserFactory
 from tests.incidents.factories import AT, CategoryFactory, IncidentFactory, ServiceFactory, later, person
 from tests.incidents.trail import events, kinds, last, versions
@@ -42,7 +42,7 @@ def test_inputs_outside_the_matrix_are_refused() -> None:
 
 
 def test_an_incident_keeps_the_matrix_that_judged_it() -> None:
-    incident = IncidentFactory(impact=1, urgency=1)
+    incident: Incident = IncidentFactory(impact=1, urgency=1)
     change_matrix(rows=[[2, 2], [3, 3]], by=person(None, "admin"), at=AT)
     assert set_priority_inputs(incident=incident, urgency=3, by=SYSTEM, at=AT).priority == 3
     assert IncidentFactory(impact=1, urgency=1).priority == 2
@@ -51,7 +51,7 @@ def test_an_incident_keeps_the_matrix_that_judged_it() -> None:
 def test_an_override_takes_a_reason_and_stands_above_the_inputs() -> None:
     lead_team = TeamFactory()
     lead = person(None, "lead", leads=(lead_team,))
-    incident = IncidentFactory(team=lead_team)
+    incident: Incident = IncidentFactory(team=lead_team)
     with pytest.raises(Invalid):
         override_priority(incident=incident, priority=1, reason=" ", by=lead, at=AT)
     incident = override_priority(incident=incident, priority=1, reason="the board is watching", by=lead, at=AT)
@@ -116,7 +116,7 @@ def test_one_revision_is_one_version_with_an_event_for_each_sort() -> None:
 
 
 def test_what_stays_equal_writes_nothing() -> None:
-    incident = IncidentFactory(title="Printer")
+    incident: Incident = IncidentFactory(title="Printer")
     assert revise(incident=incident, values={"title": " Printer ", "impact": 3}, by=SYSTEM, at=AT).version == 1
     assert kinds(incident) == ["opened"]
 
@@ -135,7 +135,7 @@ def test_times_stay_in_order() -> None:
 
 def test_a_retired_category_is_not_chosen_but_may_stay() -> None:
     category = CategoryFactory()
-    incident = IncidentFactory(category=category)
+    incident: Incident = IncidentFactory(category=category)
     category.is_active = False
     category.save()
     assert recategorise(incident=incident, category=category, by=SYSTEM, at=AT).version == 1

@@ -9,10 +9,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Team, User
+from audit.actor import SYSTEM
 from incidents.actions import comment, resolve
 from incidents.models import Category, Incident, PriorityMatrix
 from tests.accounts.factories import MembershipFactory, TeamFactory, UserFactory
-from tests.incidents.factories import AT, SYSTEM, IncidentFactory
+from tests.incidents.factories import AT, IncidentFactory
 from tests.incidents.trail import fresh, kinds
 
 pytestmark = pytest.mark.django_db

@@ -31,5 +31,5 @@ def fresh(incident: Incident) -> Incident:
 
 
 def versions(incident: Incident) -> int:
-    history: Any = Incident.history  # type: ignore[attr-defined]
+    history: Any = Incident.history
     return int(history.filter(id=incident.pk).count())
