@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 import alerts.actions
 from alerts import body, queries
 from alerts.actions import BadAlert, Receipt
+from alerts.adapters import generic
 from alerts.models import Alert, AlertSource
 from audit.actions import ActionRefused
 from audit.defaults import address_of, count, counted
@@ -28,6 +29,14 @@ from audit.rest import Call, ConfigViewSet, ReadViewSet, StrictModelSerializer, 
 PART = 10
 #: Unknown keys from one address a minute, before it has to wait; a guess costs one look-up by index.
 UNKNOWN_KEYS, WINDOW = 60, 60
+
+
+#: What the documentation of the API says of the bodies.
+DESCRIPTION = (
+    "Works a message alert by alert; the same message again only counts repeats, so senders may always retry. The"
+    " source's adapter decides how the body is read: Prometheus Alertmanager's webhook as it is, or generic JSON.\n\n"
+    f"{generic.__doc__}"
+)
 
 
 class UnknownKey(ActionRefused):
@@ -68,7 +77,13 @@ class IntakeView(APIView):
     throttle_classes = []
     parser_classes = [AnyBody]
 
-    @extend_schema(operation_id="intake", tags=["intake"], request=OpenApiTypes.ANY, responses=ReceiptSerializer)
+    @extend_schema(
+        operation_id="intake",
+        tags=["intake"],
+        description=DESCRIPTION,
+        request=OpenApiTypes.ANY,
+        responses=ReceiptSerializer,
+    )
     def post(self, request: Request, key: str) -> Response:
         """Works a message alert by alert; the same message again only counts repeats, so senders may always retry."""
         return self.answer(request, key)
