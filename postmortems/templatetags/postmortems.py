@@ -24,4 +24,4 @@ def markdown(text: str) -> SafeString:
         made, tags=_TAGS, attributes={"a": {"href"}}, url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )  # fmt: skip
-    return mark_safe(cleaned)  # noqa: S308 - nh3 has just cleaned it
+    return mark_safe(cleaned)  # noqa: S308  # nosec B308 B703: nh3 has just cleaned it
