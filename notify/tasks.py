@@ -38,7 +38,7 @@ def send_due(at: datetime | None = None, limit: int = 200) -> int:
     ends = time.monotonic() + BUDGET_SECONDS
     calls = 0
     with entry("job"):
-        actions.release_abandoned(by=SENDER, at=at or _now())
+        _take_back(at or _now())
         while calls < limit and time.monotonic() < ends:
             token, ids = actions.claim(limit=min(BATCH, limit - calls), by=SENDER, at=at or _now())
             if not ids:
@@ -46,6 +46,13 @@ def send_due(at: datetime | None = None, limit: int = 200) -> int:
             failpoint("notify.claimed")
             calls += sum(_send(message_id, token, at) for message_id in ids)
     return calls
+
+
+def _take_back(now: datetime) -> None:
+    """One transaction for each, because an uncertain one locks what it is about."""
+    lost = Message.objects.abandoned(now).order_by("id").values_list("id", "lease_token")
+    for message_id, token in list(lost[:100]):
+        actions.release_abandoned(message_id=message_id, token=token, by=SENDER, at=now)
 
 
 def _send(message_id: int, token: str, at: datetime | None) -> int:

@@ -39,7 +39,10 @@ def mailbox(request: HttpRequest) -> HttpResponse:
         mails = mails.filter(recipients__contains=[recipient])
     shown = list(mails[:PAGE_LENGTH])
     older = shown[-1].pk if len(shown) == PAGE_LENGTH else None
-    return render(request, "notify/mailbox.html", {"mails": shown, "older": older, "recipient": recipient})
+    # What a newcomer came for: pages are sent before everything else, so they stand below what was sent after them.
+    page = None if before else mails.filter(body__contains="/r/").first()
+    context = {"mails": shown, "older": older, "recipient": recipient, "page": page}
+    return render(request, "notify/mailbox.html", context)
 
 
 @require_safe

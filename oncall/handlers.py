@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import oncall.actions
+import oncall.queries
 from audit.subscriptions import Recorded, subscribe
 
 _BREACH = 100
@@ -13,9 +14,14 @@ def page_who_is_on_call(told: Recorded) -> None:
     oncall.actions.start_page_for(incident=told.subject, cause="opened", by=told.by, at=told.at)
 
 
-@subscribe("incident.priority_changed", "incident.recategorised", "incident.assigned")
-def page_if_it_became_urgent(told: Recorded) -> None:
+@subscribe("incident.recategorised", "incident.assigned")
+def page_if_another_policy_applies(told: Recorded) -> None:
     oncall.actions.reconsider(incident=told.subject, cause=told.kind, by=told.by, at=told.at)
+
+
+@subscribe("incident.priority_changed")
+def page_if_it_became_urgent(told: Recorded) -> None:
+    oncall.actions.reconsider(incident=told.subject, cause=told.kind, after_exhaustion=True, by=told.by, at=told.at)
 
 
 @subscribe("incident.reopened")
@@ -43,10 +49,16 @@ def reset_time_out(told: Recorded) -> None:
     oncall.actions.note_activity(incident=told.about, by=told.by, at=told.at)
 
 
+def _is_asked(told: Recorded, percent: int) -> bool:
+    """Whether any breach rule names this share: thousands of clocks may be due at once."""
+    shares = told.once("oncall.shares_that_page", oncall.queries.shares_that_page)
+    return ("", percent) in shares or (told.data["target"], percent) in shares
+
+
 @subscribe("clock.threshold_reached")
 def page_by_threshold(told: Recorded) -> None:
     """The breach itself is told by its own event."""
-    if told.data["percent"] != _BREACH:
+    if told.data["percent"] != _BREACH and _is_asked(told, told.data["percent"]):
         oncall.actions.start_pages_for_clock(
             incident=told.about, target=told.data["target"], percent=told.data["percent"],
             sla_policy_id=told.data.get("policy_id"), by=told.by, at=told.at,
@@ -55,10 +67,11 @@ def page_by_threshold(told: Recorded) -> None:
 
 @subscribe("clock.breached")
 def page_by_breach(told: Recorded) -> None:
-    oncall.actions.start_pages_for_clock(
-        incident=told.about, target=told.data["target"], percent=_BREACH,
-        sla_policy_id=told.data.get("policy_id"), by=told.by, at=told.at,
-    )  # fmt: skip
+    if _is_asked(told, _BREACH):
+        oncall.actions.start_pages_for_clock(
+            incident=told.about, target=told.data["target"], percent=_BREACH,
+            sla_policy_id=told.data.get("policy_id"), by=told.by, at=told.at,
+        )  # fmt: skip
 
 
 @subscribe("message.failed")

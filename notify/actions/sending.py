@@ -198,16 +198,11 @@ def mark_uncertain(*, message_id: int, token: str, error: str, by: Actor, at: da
 
 
 @action
-def release_abandoned(*, by: Actor, at: datetime) -> int:
-    """Takes back claims whose sender disappeared; begun calls become uncertain (`message.uncertain`)."""
-    lost = list(Message.objects.abandoned(at).order_by("id").values_list("id", "lease_token", "called_at")[:100])
-    for message_id, token, called_at in lost:
-        if called_at is not None:
-            mark_uncertain(message_id=message_id, token=token, error="the sender disappeared in the call", by=by, at=at)
-    begun = [message_id for message_id, _, called_at in lost if called_at is not None]
-    idle = [message_id for message_id, _, _ in lost if message_id not in begun]
-    Message.objects.abandoned(at).filter(pk__in=idle, called_at=None).update(lease_until=None, lease_token="")
-    return len(lost)
+def release_abandoned(*, message_id: int, token: str, by: Actor, at: datetime) -> None:
+    """Takes back a claim whose sender disappeared; a call that had begun becomes uncertain (`message.uncertain`)."""
+    claimed = Message.objects.abandoned(at).filter(pk=message_id, lease_token=token)
+    if not claimed.filter(called_at=None).update(lease_until=None, lease_token="") and claimed.exists():
+        mark_uncertain(message_id=message_id, token=token, error="the sender disappeared in the call", by=by, at=at)
 
 
 @action

@@ -7,8 +7,8 @@ from datetime import datetime
 from accounts.models import User
 from audit.actions import action, record
 from audit.actor import Actor
-from notify.actions import bring_forward
-from notify.models import Message, State
+from notify.actions import bring_forward, cancel_topic
+from notify.models import Contact, Message, State
 from notify.wakeup import wake_after_commit
 from oncall.actions.holding import locked
 from oncall.actions.paging import SWEEP
@@ -59,9 +59,11 @@ def pass_on_for_leaver(*, user: User, by: Actor, at: datetime) -> list[Page]:
     asked = Page.objects.running().filter(notifications__user=user)
     # Incidents are locked in id order, as everywhere.
     waiting = sorted({(page.incident_id, page.pk) for page in [*mine, *asked]})
+    theirs = list(Contact.objects.filter(user=user).values_list("pk", flat=True))
     moved = []
     for _, page_id in waiting:
         page = locked(page_id)
+        cancel_topic(topic=page.topic, reason=f"{user} left", contacts=theirs, by=by, at=at)
         if _waits_only_for(page, user):
             _due_now(page, at)
             moved.append(page)

@@ -23,7 +23,7 @@ SWEEP = "oncall.tasks.sweep"
 INCIDENT = "incident"
 
 
-@action
+@action(joins=True)
 def start_page(
     *, incident: Incident, policy: EscalationPolicy, cause: str, by: Actor, at: datetime, chain: Iterable[int] = ()
 ) -> Page | None:
@@ -50,7 +50,7 @@ def start_page(
     return page
 
 
-@action
+@action(joins=True)
 def start_page_for(*, incident: Incident, cause: str, by: Actor, at: datetime) -> Page | None:
     """Starts the page that the incident's service, else its team, asks for; None when nothing does.
 
@@ -64,17 +64,22 @@ def start_page_for(*, incident: Incident, cause: str, by: Actor, at: datetime) -
     return start_page(incident=incident, policy=policy, cause=cause, by=by, at=at)
 
 
-@action
-def reconsider(*, incident: Incident, cause: str, by: Actor, at: datetime) -> Page | None:
-    """Starts a page after a change of priority, service or team, unless somebody is asked or has it already."""
+@action(joins=True)
+def reconsider(
+    *, incident: Incident, cause: str, by: Actor, at: datetime, after_exhaustion: bool = False
+) -> Page | None:
+    """Starts a page after a change of priority, service or team, unless somebody is asked or has it already.
+
+    A policy that was exhausted is tried again only for a new reason to hurry, not because somebody sorts the incident.
+    """
     policy = queries.policy_of(incident)
-    busy = (PageState.RUNNING, PageState.ACKNOWLEDGED)
+    busy = [PageState.RUNNING, PageState.ACKNOWLEDGED, *([] if after_exhaustion else [PageState.EXHAUSTED])]
     if policy is None or Page.objects.filter(incident=incident, policy=policy, state__in=busy).exists():
         return None
     return start_page_for(incident=incident, cause=cause, by=by, at=at)
 
 
-@action
+@action(joins=True)
 def start_pages_for_clock(
     *, incident: Incident, target: str, percent: int, sla_policy_id: int | None, by: Actor, at: datetime
 ) -> list[Page]:

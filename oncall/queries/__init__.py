@@ -8,6 +8,7 @@ from oncall.queries.pages import (
     pages_of,
     people_of_targets,
     policy_of,
+    shares_that_page,
     snapshot_of,
 )
 from oncall.queries.rotas import final_row, gaps_of, layer_of, who_is_on_call
@@ -23,6 +24,7 @@ __all__ = [
     "pages_of",
     "people_of_targets",
     "policy_of",
+    "shares_that_page",
     "snapshot_of",
     "who_is_on_call",
 ]

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
 from accounts.models import User
 from accounts.queries import members_of
 from accounts.roles import Role
+from audit.queries import fetch
 from incidents.models import Incident
 from notify.models import token_hash
-from oncall.models import EscalationPolicy, Page, PolicyAssignment, ResponderLink, Schedule
+from oncall.models import BreachRule, EscalationPolicy, Page, ResponderLink, Schedule
 from oncall.queries.rotas import who_is_on_call
 from oncall.steps import next_step
 
@@ -22,12 +21,14 @@ def policy_of(incident: Incident) -> EscalationPolicy | None:
     """The active policy that pages for an incident: that of its service, else of its team."""
     if not incident.service_id and not incident.team_id:
         return None
-    found = (
-        PolicyAssignment.objects.filter(Q(service_id=incident.service_id) | Q(team_id=incident.team_id))
-        .filter(policy__is_active=True).select_related("policy")
-    )  # fmt: skip
-    best = sorted((one for one in found if one.service_id or one.team_id), key=lambda one: one.service_id is None)
-    return best[0].policy if best else None
+    found = fetch(EscalationPolicy, _POLICY_OF, [incident.service_id, incident.team_id])
+    return found[0] if found else None
+
+
+_POLICY_OF = """
+where id = (select a.policy_id from oncall_policyassignment a join oncall_escalationpolicy p on p.id = a.policy_id
+            where p.is_active and (a.service_id = %s or a.team_id = %s) order by a.service_id is null limit 1)
+"""
 
 
 def snapshot_of(policy: EscalationPolicy, *, delay_scale: float = 1.0, chain: Iterable[int] = ()) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def _people_of(target: dict[str, Any], at: datetime) -> list[User]:
         return list(User.objects.active().filter(pk=target["user"]))
     if target.get("team"):
         return members_of(target["team"])
-    schedule = Schedule.objects.filter(pk=target.get("schedule")).first()
+    schedule = Schedule.objects.filter(pk=target.get("schedule") or 0).first()
     return who_is_on_call(schedule, at) if schedule else []
 
 
@@ -111,3 +112,8 @@ def link_of(token: str) -> ResponderLink | None:
         ResponderLink.objects.filter(token_hash=token_hash(token), user__is_active=True)
         .select_related("user", "page__incident__service", "page__acknowledged_by").first()
     )  # fmt: skip
+
+
+def shares_that_page() -> frozenset[tuple[str, int]]:
+    """(target, percent) of the active breach rules, an empty target being any: most clocks reach none of them."""
+    return frozenset(BreachRule.objects.filter(is_active=True).values_list("target", "percent"))

@@ -17,7 +17,8 @@ LAYER = {
 #: Pure modules, or packages of them: functions of values.
 _RULES = (
     "audit/actor.py", "audit/chain.py", "accounts/roles.py", "incidents/priority.py", "sla/businesstime", "sla/fold.py",
-    "sla/terms.py", "oncall/rotation.py", "oncall/steps.py", "oncall/weekhours.py", "alerts/parsed.py", "postmortems/gate.py",
+    "sla/terms.py", "oncall/rotation.py", "oncall/steps.py", "oncall/weekhours.py", "alerts/parsed.py",
+    "postmortems/gate.py",
 )  # fmt: skip
 
 

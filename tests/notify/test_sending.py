@@ -139,7 +139,7 @@ def test_a_worker_that_was_hung_can_not_write_its_outcome() -> None:
     message = MessageFactory()
     token, _ = notify.actions.claim(limit=1, by=SYSTEM, at=AT)
     notify.actions.begin(message_id=message.pk, token=token, by=SYSTEM, at=AT)
-    notify.actions.release_abandoned(by=SYSTEM, at=AT + 5 * MINUTE)
+    notify.actions.release_abandoned(message_id=message.pk, token=token, by=SYSTEM, at=AT + 5 * MINUTE)
     late: dict[str, Any] = {"message_id": message.pk, "token": token, "by": SYSTEM, "at": AT + 5 * MINUTE}
     assert notify.actions.mark_sent(**late) is None
     assert notify.actions.mark_failed(error="x", **late) is None

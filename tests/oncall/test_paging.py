@@ -463,3 +463,31 @@ def test_only_drills_are_scaled() -> None:
         at.open()
     at.pass_time()
     assert page().escalate_at == AT + 5 * MINUTE
+
+
+def test_sorting_an_exhausted_incident_does_not_page_everybody_again() -> None:
+    at = desk(repeats=0)
+    incident = at.open()
+    for minutes in (0, 5, 5):
+        at.pass_time(minutes)
+    incidents.actions.assign(incident=incident, team=at.service.owner_team, assignee=None, by=SYSTEM, at=at.at)
+    incidents.actions.recategorise(incident=incident, service=at.service, by=SYSTEM, at=at.at)
+    assert Page.objects.count() == 1
+
+
+def test_moving_an_incident_to_a_service_that_pages_starts_its_page() -> None:
+    at = desk()
+    incident = at.open(service=None)
+    incidents.actions.recategorise(incident=incident, service=at.service, by=SYSTEM, at=at.at)
+    assert page().cause == "incident.recategorised"
+
+
+def test_what_is_queued_for_a_leaver_is_cancelled() -> None:
+    import accounts.actions
+
+    at = desk()
+    at.open()
+    at.pass_time()
+    person("Root", roles=("admin",))
+    accounts.actions.deactivate_user(user=at.olu, by=_admin(), at=at.at)
+    assert Message.objects.get().state == State.CANCELLED
