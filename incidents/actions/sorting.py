@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import Max
 
 from audit.actions import Forbidden, Invalid, action, assert_fresh, record
@@ -261,6 +262,9 @@ def change_matrix(
     """
     if not (permissions.is_machinery(by) or by.has_role(*PriorityMatrix.configured_by)):
         raise Forbidden(f"{by.label} may not change the priority matrix", remedy="ask an admin")
+    with connection.cursor() as cursor:
+        # Not the row's lock: who waits for that would find it no longer in force, and no other.
+        cursor.execute("select pg_advisory_xact_lock(%s)", [_MATRIX_LOCK])
     now = PriorityMatrix.objects.select_for_update().filter(is_current=True).first()
     if now is not None and expected_version is not None:
         assert_fresh(now, expected_version)
@@ -289,6 +293,7 @@ def change_matrix(
     return fresh
 
 
+_MATRIX_LOCK = 7_302_001
 _MATRIX_FIELDS = ("name", "rows", "impacts", "urgencies", "vip_raises_urgency")
 
 

@@ -152,8 +152,11 @@ def add_participant(
     if user.pk != by.user_id or not permissions.can_see(by, incident):
         _may_speak(by, incident, is_public=True)
     active_user(user, "user")
-    added = Participant.objects.create(incident_id=incident.pk, user=user, role=role, added_at=at)
-    if role == ParticipantRole.WATCHER:
+    # Two at once: the second finds the row of the first.
+    added, is_new = Participant.objects.get_or_create(
+        incident_id=incident.pk, user=user, role=role, defaults={"added_at": at}
+    )
+    if is_new and role == ParticipantRole.WATCHER:
         record(IncidentEvent.PARTICIPANT_ADDED, incident, by, at, user=user.pk, role=role)
     return added
 

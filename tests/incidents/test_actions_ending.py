@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from audit.actions import Forbidden, Invalid
+from audit.actions import Forbidden, Invalid, record
 from audit.actor import SYSTEM, Actor
 from incidents.actions import (
     IllegalTransition,
@@ -210,6 +210,17 @@ def test_every_open_incident_can_be_cancelled_and_that_is_final(prepare: Any) ->
 def test_cancelling_needs_a_known_reason() -> None:
     with pytest.raises(Invalid):
         cancel(incident=IncidentFactory(), reason="boring", by=SYSTEM, at=AT)
+
+
+def test_after_a_breach_an_agent_no_longer_cancels() -> None:
+    team = TeamFactory()
+    incident: Incident = IncidentFactory(team=team)
+    with transaction.atomic():
+        record("clock.breached", incident, SYSTEM, AT, target="resolve", cause="time")
+    with pytest.raises(Forbidden, match="breached"):
+        cancel(incident=incident, reason="mistake", by=person(None, "agent", teams=(team,)), at=AT)
+    lead = person(None, "lead", leads=(team,))
+    assert cancel(incident=incident, reason="mistake", by=lead, at=AT).state == "cancelled"
 
 
 def test_the_closing_can_be_planned_by_the_system() -> None:

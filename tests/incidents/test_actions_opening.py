@@ -259,6 +259,17 @@ def test_after_closing_a_new_linked_incident_is_opened() -> None:
     assert kinds(old)[-1] == "recurred"
 
 
+def test_a_requester_opens_their_closed_incident_again() -> None:
+    caller = UserFactory()
+    own = person(caller, "requester")
+    old = incidents.actions.resolve(incident=IncidentFactory(by=own), by=SYSTEM, at=AT, code="fixed")
+    old = incidents.actions.close(incident=old, by=own, at=AT)
+    with pytest.raises(Forbidden):
+        incidents.actions.open_again_linked(incident=old, by=person(None, "requester"), at=later(days=9))
+    fresh = incidents.actions.open_again_linked(incident=old, description="Again!", by=own, at=later(days=9))
+    assert (fresh.recurrence_of_id, fresh.requester_id, fresh.description) == (old.pk, caller.pk, "Again!")
+
+
 def test_opening_takes_few_statements(django_assert_max_num_queries: object) -> None:
     service = ServiceFactory(owner_team=TeamFactory())
     agent = person(None, "agent")

@@ -23,13 +23,14 @@ from incidents.actions import (
     IllegalTransition,
     acknowledge,
     cancel,
+    change_matrix,
     claim,
     open_incident,
     put_on_hold,
     resolve,
     start,
 )
-from incidents.models import Incident
+from incidents.models import Incident, PriorityMatrix
 from incidents.tasks import sweep
 from tests.accounts.factories import UserFactory
 from tests.incidents.factories import AT, IncidentFactory, later, person
@@ -109,6 +110,14 @@ def test_two_sweeps_wake_an_incident_once() -> None:
     assert sum(one["wake_ups"] for one in results) == len(incidents)
     for incident in incidents:
         assert kinds(incident).count("wake_up_due") == 1
+
+
+def test_two_admins_saving_the_matrix_make_two_versions() -> None:
+    admin = person(UserFactory(), "admin")
+    rows = ([[1, 2], [3, 4]], [[2, 2], [3, 3]])
+    saved = race(*(partial(change_matrix, rows=one, by=admin, at=AT) for one in rows))
+    assert sorted(one.number for one in saved) == [2, 3]
+    assert PriorityMatrix.objects.get(is_current=True).number == 3
 
 
 def test_numbers_are_unique_when_many_open_at_once() -> None:
