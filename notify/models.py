@@ -156,8 +156,8 @@ class Message(FSMModelMixin, models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(lease_until__isnull=True, lease_token="")
-                | Q(lease_until__isnull=False) & ~Q(lease_token=""),
+                condition=Q(lease_until__isnull=True, lease_token="")  # nosec B106: no password
+                | Q(lease_until__isnull=False) & ~Q(lease_token=""),  # nosec B106: no password
                 name="notify_message_lease_pair",
             ),
             models.CheckConstraint(

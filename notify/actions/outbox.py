@@ -10,6 +10,7 @@ from django.db import connection, models
 
 from audit.actions import Invalid, action, record
 from audit.actor import Actor
+from audit.queries import planned
 from audit.subscriptions import subject_key
 from notify.events import MessageEvent
 from notify.models import Channel, Contact, Message, State
@@ -44,7 +45,7 @@ _PUT = (
 def _put(message: Message) -> Message:
     """Inserts it, or gives the one that has its dedup key: one statement, whoever else puts the same one."""
     values = [field.get_db_prep_save(field.value_from_object(message), connection) for field in _FIELDS]
-    with connection.cursor() as cursor:
+    with planned() as cursor:
         cursor.execute(_PUT, values)
         row = cursor.fetchone()
     if row is None:

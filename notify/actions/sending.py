@@ -201,7 +201,7 @@ def mark_uncertain(*, message_id: int, token: str, error: str, by: Actor, at: da
 def release_abandoned(*, message_id: int, token: str, by: Actor, at: datetime) -> None:
     """Takes back a claim whose sender disappeared; a call that had begun becomes uncertain (`message.uncertain`)."""
     claimed = Message.objects.abandoned(at).filter(pk=message_id, lease_token=token)
-    if not claimed.filter(called_at=None).update(lease_until=None, lease_token="") and claimed.exists():
+    if not claimed.filter(called_at=None).update(lease_until=None, lease_token="") and claimed.exists():  # nosec B106: no password
         mark_uncertain(message_id=message_id, token=token, error="the sender disappeared in the call", by=by, at=at)
 
 
