@@ -43,12 +43,6 @@ def retime_on_first_response(told: Recorded) -> None:
         actions.retime(incident=told.about, by=told.by, at=told.at, reason=told.reason)
 
 
-@subscribe("incident.resolved")
-def plan_closing(told: Recorded) -> None:
-    if not told.subject.is_imported:
-        actions.plan_closing(incident=told.subject, by=told.by, at=told.at, reason=told.reason)
-
-
 @subscribe("clock.threshold_reached", "clock.breached")
 def carry_out(told: Recorded) -> None:
     if told.data["actions"]:

@@ -64,7 +64,7 @@ select (select array[id::text, created_at::text] from sla_policyversion order by
 
 def rules() -> tuple[Rule, ...]:
     """The active policies in order; one statement, unless a version was saved since this thread last looked."""
-    with connection.cursor() as cursor:
+    with planned() as cursor:
         cursor.execute(_STAMP)
         stamp = (connection.settings_dict["NAME"], *cursor.fetchone())
     if stamp != _cache.stamp:

@@ -2,7 +2,6 @@
 
 from sla.actions.clocks import judge_imported, retime, start_clocks
 from sla.actions.configuration import freeze
-from sla.actions.reminders import plan_closing
 from sla.actions.thresholds import carry_out, fire_due
 
 __all__ = [
@@ -10,7 +9,6 @@ __all__ = [
     "fire_due",
     "freeze",
     "judge_imported",
-    "plan_closing",
     "retime",
     "start_clocks",
 ]

@@ -9,19 +9,17 @@ from typing import Any
 from django.db.models import Model
 
 from audit.actions import action, record, record_all
-from audit.actor import SYSTEM, Actor, ActorKind
+from audit.actor import Actor, ActorKind
 from audit.models import Event
-from incidents import actions as incidents
 from incidents.models import Channel, Incident
-from sla import businesstime, queries
+from sla import queries
+from sla.actions.planning import plan
 from sla.actions.writing import COLUMNS, write
 from sla.events import ClockEvent
 from sla.facts import OPENED, RELEVANT, STARTED, TERMS_CHANGED, Happened, read
 from sla.fold import Cycle, fold, moments
 from sla.models import Clock
 from sla.terms import TARGETS, Policy
-
-IDLE_DAYS = 2
 
 #: What happens where no policy says it when an incident has lain without an owner for too long.
 NOBODY_TOOK_IT: list[dict[str, Any]] = [{"do": "notify", "to": ["team_lead"]}]
@@ -52,7 +50,8 @@ def retime(*, incident: Incident, by: Actor, at: datetime, reason: str = "") -> 
     """Recomputes all clocks of an incident from what was recorded; calling it again changes nothing.
 
     The incident's row must be locked, as in every handler; `reason` is only that of the change that led here.
-    Records `clock.terms_changed` when another policy or priority applies now, and what became of each clock.
+    Moves closing and reminder where the policy counts in working days. Records `clock.terms_changed` when another
+    policy or priority applies now, and what became of each clock.
     """
     history = _history(incident)
     agreed = next((dict(one.data) for one in reversed(history) if one.kind in (STARTED, TERMS_CHANGED)), None)
@@ -66,7 +65,7 @@ def retime(*, incident: Incident, by: Actor, at: datetime, reason: str = "") -> 
         agreed = changed if changed["mode"] != "keep" else agreed
     rows = list(Clock.objects.filter(incident=incident))
     _recompute(incident, history, agreed, rows=rows, first=None, by=by, at=at)
-    _remind_on_a_working_day(incident, agreed, at)
+    plan(incident, agreed, at)
 
 
 @action(joins=True)
@@ -83,15 +82,6 @@ def judge_imported(*, incident: Incident, by: Actor, at: datetime) -> None:
         history.append(Happened(STARTED, at, first))
     rows = [] if first else list(Clock.objects.filter(incident=incident))
     _recompute(incident, history, first or agreed or {}, rows=rows, first=first, by=by, at=at)
-
-
-def _remind_on_a_working_day(incident: Incident, agreed: Mapping[str, Any], at: datetime) -> None:
-    """The incident counts weekdays; where the policy's calendar has a holiday in between, the reminder waits for it."""
-    if incident.idle_at is None or agreed["calendar_version"] is None:
-        return
-    planned = businesstime.add_days(queries.calendar_of(agreed["calendar_version"]), at, IDLE_DAYS)
-    if planned.date() > incident.idle_at.date():
-        incidents.schedule_idle(incident=incident, idle_at=planned, by=SYSTEM, at=at)
 
 
 def _history(incident: Incident) -> list[Happened]:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
+from audit.queries import planned
 from incidents.models import Incident, State
 from sla.models import Clock
 
@@ -34,7 +33,7 @@ from (select * from changed union all select * from added) w
 
 _ENTER = """
 insert into sla_queueentry (incident_id, team_id, assignee_id, priority, state, due_at, target, is_breached)
-select %(incident)s, %(team)s::bigint, %(assignee)s::bigint, %(priority)s, %(state)s, %(due_at)s::timestamptz,
+select %(incident)s::bigint, %(team)s::bigint, %(assignee)s::bigint, %(priority)s::smallint, %(state)s, %(due_at)s::timestamptz,
        %(target)s, %(is_breached)s
 on conflict (incident_id) do update set
     (team_id, assignee_id, priority, state, due_at, target, is_breached) =
@@ -42,7 +41,7 @@ on conflict (incident_id) do update set
      excluded.is_breached)
 returning 1
 """
-_LEAVE = "delete from sla_queueentry where incident_id = %(incident)s returning 1"
+_LEAVE = "delete from sla_queueentry where incident_id = %(incident)s::bigint returning 1"
 
 
 def write(
@@ -61,7 +60,7 @@ def write(
         "state": str(incident.state),
         **entry,
     }
-    with connection.cursor() as cursor:
+    with planned() as cursor:
         cursor.execute(statement, values)
         return {(target, cycle): (pk, late) for pk, target, cycle, late in cursor.fetchall()}
 
