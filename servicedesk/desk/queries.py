@@ -1,4 +1,4 @@
-"""What the desk's pages read: one page of the queue by due time, its counts, and an incident's thread."""
+"""What the desk's pages read: one page of the queue by due time, its counts, and an incident's story."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+import incidents.queries
+import oncall.queries
+from accounts.roles import STAFF, Role
+from alerts.models import Alert
 from audit.actor import Actor
-from audit.models import Event
 from incidents.models import Comment, Incident
+from oncall.models import Page as OnCallPage
+from postmortems.models import PostMortem
+from servicedesk.desk.sentences import Told, tell
 from sla.models import QueueEntry
 
 PAGE = 50
 #: Counting stops here: "999+" tells an agent as much as the exact figure and costs the same on any desk.
 COUNT_LIMIT = 999
+#: So many lines of a story are shown; the admin's history and the API have all of it.
+STORY = 300
 
 VIEWS = {
     "mine": _("My work"),
@@ -28,6 +36,9 @@ VIEWS = {
     "breached": _("Late"),
     "open": _("All open"),
 }
+#: What somebody who only reports sees: open and over, newest first.
+REPORTS = {"reported": _("My reports")}
+_WORKERS = (Role.AGENT, Role.LEAD, Role.RESPONDER, Role.INCIDENT_MANAGER)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,6 +47,21 @@ class Page:
 
     entries: list[QueueEntry]
     after: str
+
+
+def views_of(actor: Actor) -> dict[str, Any]:
+    """The views that make sense for the actor's roles."""
+    if not actor.has_role(*STAFF):
+        return REPORTS
+    if actor.has_role(*_WORKERS):
+        return VIEWS
+    return {name: label for name, label in VIEWS.items() if name not in ("mine", "team")}
+
+
+def first_view(actor: Actor) -> str:
+    """Where the actor's work is."""
+    views = views_of(actor)
+    return "team" if actor.team_ids and "team" in views else list(views)[-1]
 
 
 def _view(view: str, actor: Actor) -> Q:
@@ -52,12 +78,10 @@ def _view(view: str, actor: Actor) -> Q:
 
 def queue(view: str, actor: Actor) -> QuerySet[QueueEntry]:
     """The open incidents of a view that the actor may see, soonest due first, those without a clock last."""
-    visible = Incident.objects.visible_to(actor).values("pk")
-    return (
-        QueueEntry.objects.filter(_view(view, actor))
-        .exclude(state__in=["resolved", "closed", "cancelled"])
-        .filter(incident_id__in=visible)
-        .order_by(F("due_at").asc(nulls_last=True), "incident_id")
+    rows = QueueEntry.objects.filter(_view(view, actor)).exclude(state__in=["resolved", "closed", "cancelled"])
+    visible = Incident.objects.visible_to(actor)
+    return rows.filter(incident_id__in=visible.order_by().values("pk")).order_by(
+        F("due_at").asc(nulls_last=True), "incident_id"
     )
 
 
@@ -72,7 +96,9 @@ def _after(key: str) -> Q:
         due, last = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
         due_at = datetime.fromisoformat(due) if due else None
         last = int(last)
-    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
+    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError, OverflowError, RecursionError):
+        return Q()
+    if (due_at is not None and due_at.tzinfo is None) or not -(2**63) <= last < 2**63:
         return Q()
     if due_at is None:
         return Q(due_at=None, incident_id__gt=last)
@@ -90,25 +116,54 @@ def queue_page(view: str, actor: Actor, after: str = "") -> Page:
 
 def counts(actor: Actor) -> dict[str, str]:
     """How many incidents each view holds, up to COUNT_LIMIT."""
-    found = {name: queue(name, actor).order_by()[: COUNT_LIMIT + 1].count() for name in VIEWS}
+    found = {
+        name: queue(name, actor).order_by()[: COUNT_LIMIT + 1].count() for name in views_of(actor) if name in VIEWS
+    }
     return {name: f"{COUNT_LIMIT}+" if count > COUNT_LIMIT else str(count) for name, count in found.items()}
 
 
 def search(text: str, actor: Actor) -> list[Incident]:
     """The newest fifty incidents that match a number or words, within what the actor may see."""
-    found = Incident.objects.visible_to(actor).matching(text)
-    return list(found.select_related("requester", "team", "assignee").order_by("-id")[:PAGE])
+    return _listed(Incident.objects.visible_to(actor).matching(text))
 
 
-def thread(incident: Incident, *, with_internal: bool) -> list[dict[str, Any]]:
-    """Comments and events of an incident, oldest first; a requester reads the public part."""
-    comments = Comment.objects.filter(incident=incident).select_related("author")
-    if not with_internal:
-        comments = comments.filter(is_public=True)
-    entries: list[dict[str, Any]] = [{"at": one.created_at, "comment": one} for one in comments]
-    if with_internal:
-        events = Event.objects.filter(about_type="incidents.incident", about_id=incident.pk).exclude(
-            kind="incident.commented"
-        )
-        entries += [{"at": one.at, "event": one} for one in events.order_by("id")]
-    return sorted(entries, key=lambda one: (one["at"], "comment" in one))
+def reports(actor: Actor) -> list[Incident]:
+    """What the actor reported, the newest fifty."""
+    return _listed(Incident.objects.visible_to(actor).filter(requester_id=actor.user_id))
+
+
+def _listed(rows: Any) -> list[Incident]:
+    return list(rows.select_related("requester", "team", "assignee").order_by("-id")[:PAGE])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of an incident's story: either something said or something done."""
+
+    at: datetime
+    comment: Comment | None = None
+    told: Told | None = None
+
+
+def story(actor: Actor, incident: Incident, *, is_staff: bool) -> list[Line]:
+    """What was said and done, the newest first; a requester reads the public part."""
+    comments = Comment.objects.filter(incident=incident).order_by("-id")
+    if not is_staff:
+        comments = comments.public()
+    events = incidents.queries.timeline_for(actor, incident, is_staff=is_staff).exclude(kind="incident.commented")
+    lines = [Line(at=one.created_at, comment=one) for one in comments[:STORY]]
+    lines += [Line(at=one.at, told=one) for one in tell(events.order_by("-id")[:STORY])]
+    return sorted(lines, key=lambda one: one.at, reverse=True)[:STORY]
+
+
+def surroundings(actor: Actor, incident: Incident, now: datetime) -> dict[str, Any]:
+    """What the desk's people see beside an incident: its pages, its alerts, its post-mortem."""
+    pages = list(OnCallPage.objects.filter(incident=incident).select_related("acknowledged_by").order_by("-id")[:5])
+    return {
+        "pages": [
+            (page, ", ".join(str(one) for one in oncall.queries.next_people(page, now)) if page.escalate_at else "")
+            for page in pages
+        ],
+        "alerts": list(Alert.objects.filter(incident=incident).select_related("source").order_by("-id")[:5]),
+        "postmortem": PostMortem.objects.visible_to(actor).filter(incident=incident).first(),
+    }

@@ -1,75 +1,67 @@
-"""The verbs that the incident page offers: each is a predicate, a form and one action call."""
+"""The verbs that the incident page offers: each is a form and one action call; who may, and when, say the incidents."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.utils.translation import gettext_lazy as _
 
 import incidents.actions
+import incidents.queries
 from audit.actor import Actor
 from incidents import permissions
 from incidents.models import Incident
-from servicedesk.desk.forms import (
-    AcknowledgeForm,
-    AssignForm,
-    CancelForm,
-    CloseForm,
-    CommentForm,
-    HoldForm,
-    PriorityForm,
-    ReasonForm,
-    ResolveForm,
-    VersionForm,
-)
+from servicedesk.desk import forms
 
 Call = Callable[..., Any]
+_actions = incidents.actions
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verb:
-    """One button of the page. `states` are those in which it makes sense; the action itself has the last word."""
+    """One button of the page; `own_label` is what a requester reads on it. The action itself has the last word."""
 
     name: str
     label: Any
-    form: type[forms.Form]
+    form: type[forms.VerbForm]
     call: Call
-    allowed: Callable[[Actor, Incident], bool]
-    states: frozenset[str]
-    primary: bool = False
+    is_primary: bool = False
+    is_rare: bool = False
+    own_label: Any = ""
 
+    def label_for(self, actor: Actor, incident: Incident) -> Any:
+        return self.own_label if self.own_label and permissions.is_own(actor, incident) else self.label
 
-OPEN = frozenset({"new", "assigned", "in_progress", "on_hold"})
-_actions = incidents.actions
+    def run(self, form: forms.VerbForm, incident: Incident, by: Actor, at: datetime) -> Any:
+        return self.call(incident=incident, by=by, at=at, **form.values())
+
 
 VERBS: tuple[Verb, ...] = (
-    Verb("acknowledge", _("I am on it"), AcknowledgeForm, _actions.acknowledge, permissions.can_acknowledge, OPEN, True),
-    Verb("claim", _("Assign to me"), VersionForm, _actions.claim, permissions.can_work, OPEN),
-    Verb("assign", _("Assign"), AssignForm, _actions.assign, permissions.can_work, OPEN),
-    Verb("start", _("Start"), VersionForm, _actions.start, permissions.can_work, frozenset({"new", "assigned"})),
-    Verb("hold", _("Hold"), HoldForm, _actions.put_on_hold, permissions.can_work, OPEN - {"on_hold"}),
-    Verb("change-hold", _("Change hold"), HoldForm, _actions.change_hold, permissions.can_work, frozenset({"on_hold"})),
-    Verb("resume", _("Resume"), VersionForm, _actions.resume, permissions.can_work, frozenset({"on_hold"})),
-    Verb("resolve", _("Resolve"), ResolveForm, _actions.resolve, permissions.can_work, OPEN, True),
-    Verb("reopen", _("Reopen"), ReasonForm, _actions.reopen, permissions.can_reopen, frozenset({"resolved"})),
-    Verb("close", _("Close"), CloseForm, _actions.close, permissions.can_close, frozenset({"resolved"})),
-    Verb("override-priority", _("Priority"), PriorityForm, _actions.override_priority, permissions.can_override_priority, OPEN),
-    Verb("cancel", _("Cancel incident"), CancelForm, _actions.cancel, permissions.can_cancel, OPEN),
-    Verb(
-        "comment", _("Comment"), CommentForm, _actions.comment, permissions.can_comment,
-        OPEN | {"resolved", "closed", "cancelled"},
-    ),
-)  # fmt: skip
+    Verb("acknowledge", _("I am on it"), forms.FirstWinsForm, _actions.acknowledge, is_primary=True),
+    Verb("claim", _("Assign to me"), forms.FirstWinsForm, _actions.claim),
+    Verb("assign", _("Assign"), forms.AssignForm, _actions.assign),
+    Verb("start", _("Start"), forms.PlainForm, _actions.start),
+    Verb("hold", _("Hold"), forms.HoldForm, _actions.put_on_hold),
+    Verb("resume", _("Resume"), forms.PlainForm, _actions.resume),
+    Verb("change-hold", _("Change hold"), forms.HoldForm, _actions.change_hold),
+    Verb("resolve", _("Resolve"), forms.ResolveForm, _actions.resolve, is_primary=True),
+    Verb("settle-workaround", _("Settle workaround"), forms.WorkaroundForm, _actions.settle_workaround),
+    Verb("close", _("Close"), forms.CloseForm, _actions.close, is_primary=True, own_label=_("It works again")),
+    Verb("reopen", _("Reopen"), forms.ReopenForm, _actions.reopen, own_label=_("It is still broken")),
+    Verb("open-again", _("Open again"), forms.AgainForm, _actions.open_again_linked, own_label=_("It came back")),
+    Verb("revise", _("Edit"), forms.ReviseForm, _actions.revise, is_rare=True),
+    Verb("contain", _("Contained"), forms.NoteForm, _actions.contain, is_rare=True),
+    Verb("override-priority", _("Override priority"), forms.PriorityForm, _actions.override_priority, is_rare=True),
+    Verb("cancel", _("Cancel incident"), forms.CancelForm, _actions.cancel, is_rare=True),
+    Verb("comment", _("Comment"), forms.CommentForm, _actions.comment),
+)
 BY_NAME = {verb.name: verb for verb in VERBS}
 
 
 def offered(actor: Actor, incident: Incident) -> list[Verb]:
-    """The verbs that this person may use on this incident now, without the comment, which has its own form."""
-    return [
-        verb
-        for verb in VERBS
-        if verb.name != "comment" and incident.state in verb.states and verb.allowed(actor, incident)
-    ]
+    """The verbs that this person may use on this incident now; the comment is none of them, it has its own form."""
+    possible = set(incidents.queries.possible_verbs(actor, incident))
+    return [verb for verb in VERBS if verb.name in possible]

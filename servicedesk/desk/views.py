@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import incidents.actions
-import oncall.queries
+import incidents.queries
 import sla.queries
-from audit.actions import ActionRefused
+from audit.actions import ActionRefused, Stale
 from audit.actor import Actor
+from audit.rest import actor_of, now_of
 from incidents import permissions
 from incidents.models import Incident
-from servicedesk.desk import queries, verbs
-from servicedesk.desk.context import actor_of
-from servicedesk.desk.forms import CommentForm, LogCallForm
+from servicedesk.desk import changes, queries, verbs
+from servicedesk.desk.forms import CommentForm, LogCallForm, ReportForm, VerbForm
+from servicedesk.desk.sentences import TARGETS
+from servicedesk.desk.verbs import Verb
 
 
 @require_safe
@@ -29,52 +31,101 @@ from servicedesk.desk.forms import CommentForm, LogCallForm
 def queue(request: HttpRequest) -> HttpResponse:
     """The open incidents of a view, soonest due first; with `q` the newest that match."""
     actor = actor_of(request)
-    text = request.GET.get("q", "").strip()[:200]
-    view = request.GET.get("view", "open")
-    if view not in queries.VIEWS:
-        view = "open"
-    context: dict[str, Any] = {"text": text, "view": view, "now": timezone.now()}
+    views = queries.views_of(actor)
+    text = request.GET.get("q", "").replace("\0", "").strip()[:200]
+    view = request.GET.get("view", "")
+    if view not in views:
+        view = queries.first_view(actor)
+    context: dict[str, Any] = {"text": text, "view": view, "view_label": views[view], "now": now_of(request)}
     if text:
-        context["found"] = queries.search(text.replace("\0", ""), actor)
+        context["found"] = queries.search(text, actor)
+    elif view in queries.REPORTS:
+        context["found"] = queries.reports(actor)
     else:
         context["page"] = queries.queue_page(view, actor, request.GET.get("after", "")[:400])
     numbers = queries.counts(actor)
-    context["views"] = [(name, label, numbers[name]) for name, label in queries.VIEWS.items()]
+    context["views"] = [(name, label, numbers.get(name, "")) for name, label in views.items()]
     return render(request, "desk/queue.html", context)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refused:
+    """A verb that was not carried out: its form as typed, why, and for a stale save what changed meanwhile."""
+
+    verb: Verb
+    form: VerbForm
+    lines: list[str]
+    changed: list[changes.Change]
+
+
+_NOT_HERE = "There is no such incident, or you may not see it."
 
 
 def _found(reference: str, actor: Actor) -> Incident:
     """The incident of a reference, or 404 when there is none or the actor may not see it."""
+    number = incidents.queries.number_of(reference)
+    if number is None:
+        raise Http404(_NOT_HERE)
     incident = (
         Incident.objects.visible_to(actor)
-        .select_related("requester", "assignee", "team", "service", "category", "acknowledged_by")
-        .by_reference(reference)
-    )
+        .select_related(
+            "requester", "assignee", "team", "service", "category__parent__parent", "closing_category__parent__parent",
+            "acknowledged_by", "matrix", "recurrence_of",
+        )
+        .filter(number=number)
+        .first()
+    )  # fmt: skip
     if incident is None:
-        raise Http404(_("There is no such incident, or you may not see it."))
-    return incident  # type: ignore[no-any-return]
+        raise Http404(_NOT_HERE)
+    return incident
 
 
 def _incident_page(
-    request: HttpRequest, incident: Incident, actor: Actor, bad: Any = None, status: int = 200
+    request: HttpRequest, incident: Incident, actor: Actor, refused: Refused | None = None, status: int = 200
 ) -> HttpResponse:
-    offered = [
-        (verb, bad[1] if bad and bad[0].name == verb.name else verb.form(incident=incident, auto_id=f"{verb.name}_%s"))
-        for verb in verbs.offered(actor, incident)
-    ]
-    comment = bad[1] if bad and bad[0].name == "comment" else CommentForm(incident=incident, auto_id="comment_%s")
-    context = {
+    now = now_of(request)
+    is_staff = incidents.queries.is_staff_for(actor, incident)
+    offered = _offered(incident, actor, refused)
+    context: dict[str, Any] = {
         "incident": incident,
         "offered": offered,
-        "bad_verb": bad[0].name if bad else "",
-        "comment": comment if permissions.can_comment(actor, incident) else None,
-        "internal": permissions.can_see_internal(actor, incident),
-        "thread": queries.thread(incident, with_internal=permissions.can_see_internal(actor, incident)),
-        "clocks": sla.queries.clocks_for(incident),
-        "pages": oncall.queries.pages_of(incident),
-        "now": timezone.now(),
+        "rare": [one for one in offered if one["verb"].is_rare],
+        "refused": refused,
+        "comment": _comment_form(incident, actor, refused),
+        "is_staff": is_staff,
+        "story": queries.story(actor, incident, is_staff=is_staff),
+        "now": now,
     }
+    if is_staff:
+        context |= queries.surroundings(actor, incident, now)
+        clocks = sla.queries.clocks_for(incident).select_related("policy_version__policy")
+        context["clocks"] = sorted(clocks, key=lambda one: (list(TARGETS).index(one.target), one.cycle))
+        context["why"] = incidents.queries.explain_priority(incident)
     return render(request, "desk/incident.html", context, status=status)
+
+
+def _offered(incident: Incident, actor: Actor, refused: Refused | None) -> list[dict[str, Any]]:
+    """The buttons with their forms; the form of a refused verb as it was typed."""
+    return [
+        {
+            "verb": verb,
+            "label": verb.label_for(actor, incident),
+            "form": refused.form
+            if refused and refused.verb is verb
+            else verb.form(incident=incident, actor=actor, auto_id=f"{verb.name}_%s"),
+        }
+        for verb in verbs.offered(actor, incident)
+    ]
+
+
+def _comment_form(incident: Incident, actor: Actor, refused: Refused | None) -> VerbForm | None:
+    takes_part = bool(incidents.queries.roles_in(actor, incident))
+    if not permissions.can_comment(actor, incident, is_participant=takes_part):
+        return None
+    if refused and refused.verb.name == "comment":
+        return refused.form
+    may_note = permissions.can_note(actor, incident, is_participant=takes_part)
+    return CommentForm(incident=incident, actor=actor, may_note=may_note, auto_id="comment_%s")
 
 
 @require_safe
@@ -82,7 +133,10 @@ def _incident_page(
 def incident(request: HttpRequest, reference: str) -> HttpResponse:
     """One incident: what it is, what was said and done, its clocks and pages, and what one may do."""
     actor = actor_of(request)
-    return _incident_page(request, _found(reference, actor), actor)
+    found = _found(reference, actor)
+    if reference != found.reference:
+        return redirect("desk:incident", reference=found.reference)
+    return _incident_page(request, found, actor)
 
 
 @require_POST
@@ -94,42 +148,60 @@ def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     chosen = verbs.BY_NAME.get(verb)
     if chosen is None:
         raise Http404(_("There is no such verb."))
-    form = chosen.form(request.POST, incident=found, auto_id=f"{verb}_%s")
+    more = {"may_note": _may_note(found, actor)} if verb == "comment" else {}
+    form = chosen.form(request.POST, incident=found, actor=actor, auto_id=f"{verb}_%s", **more)
     if not form.is_valid():
-        return _incident_page(request, found, actor, (chosen, form), status=400)
-    values = {name: value for name, value in form.cleaned_data.items() if name != "expected_version"}
-    if form.cleaned_data.get("expected_version") is not None:
-        values["expected_version"] = form.cleaned_data["expected_version"]
+        lines = [_("Nothing was saved: something is missing or wrong in “%(verb)s”.") % {"verb": chosen.label}]
+        return _incident_page(request, found, actor, Refused(chosen, form, lines, []), status=400)
     try:
-        chosen.call(incident=found, by=actor, at=timezone.now(), **values)
+        done = chosen.run(form, found, actor, now_of(request))
     except ActionRefused as refusal:
-        form.add_error(None, f"{refusal.detail} {refusal.remedy}".strip())
-        return _incident_page(request, _found(reference, actor), actor, (chosen, form), status=refusal.status)
-    messages.success(request, _("%(verb)s: done.") % {"verb": chosen.label})
-    return redirect("desk:incident", reference=reference)
+        now = _found(reference, actor)
+        return _incident_page(request, now, actor, _refused(request, chosen, form, refusal, now), refusal.status)
+    messages.success(request, _("%(verb)s: done.") % {"verb": chosen.label_for(actor, found)})
+    return redirect("desk:incident", reference=done.reference if isinstance(done, Incident) else found.reference)
+
+
+def _may_note(incident: Incident, actor: Actor) -> bool:
+    takes_part = bool(incidents.queries.roles_in(actor, incident))
+    return permissions.can_note(actor, incident, is_participant=takes_part)
+
+
+def _refused(request: HttpRequest, verb: Verb, form: VerbForm, refusal: ActionRefused, now: Incident) -> Refused:
+    """What was typed stays; the form now stands for the version that this answer shows."""
+    changed = changes.of(now, refusal.extra.get("diff", {})) if isinstance(refusal, Stale) else []
+    lines = [_("Nothing was saved: %(why)s.") % {"why": str(refusal.detail).rstrip(".")}]
+    if changed:
+        lines = [_("Nothing was saved, because somebody else saved meanwhile. What changed:")]
+    elif refusal.remedy:
+        lines.append(f"{str(refusal.remedy)[:1].upper()}{str(refusal.remedy)[1:]}.")
+    if refusal.field in form.fields:
+        form.add_error(refusal.field, str(refusal.detail))
+    typed = request.POST.copy()
+    typed["expected_version"] = str(now.version)
+    form.data = typed
+    return Refused(verb, form, lines, changed)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Logs a call in one form."""
+    """Logs a call in one form; who only reports for themselves is asked less."""
     actor = actor_of(request)
-    form = LogCallForm(request.POST or None)
-    status = 200
+    is_agent = permissions.can_triage(actor)
+    form = (LogCallForm if is_agent else ReportForm)(request.POST or None, actor=actor)
+    status = 200 if permissions.can_log(actor) else 403
     if request.method == "POST":
         status = 400
         if form.is_valid():
-            values = {name: value for name, value in form.cleaned_data.items() if value not in (None, "")}
-            values.setdefault("channel", "phone")
             try:
-                opened = incidents.actions.open_incident(by=actor, at=timezone.now(), **values)
+                opened = incidents.actions.open_incident(by=actor, at=now_of(request), **form.values())
             except ActionRefused as refusal:
-                form.add_error(
-                    refusal.field if refusal.field in form.fields else None,
-                    f"{refusal.detail} {refusal.remedy}".strip(),
-                )
+                field = refusal.field if refusal.field in form.fields else None
+                form.add_error(field, f"{refusal.detail}. {refusal.remedy}".strip(". "))
                 status = refusal.status
             else:
                 messages.success(request, _("%(reference)s is logged.") % {"reference": opened.reference})
                 return redirect("desk:incident", reference=opened.reference)
-    return render(request, "desk/new.html", {"form": form}, status=status)
+    context = {"form": form, "is_agent": is_agent, "may_log": permissions.can_log(actor)}
+    return render(request, "desk/new.html", context, status=status)

@@ -1,45 +1,20 @@
-"""How the desk's pages say a deadline, a clock and an event in words."""
+"""How the desk's pages say a deadline and a clock in words."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from audit import subscriptions
-from audit.models import Event
+from servicedesk.desk.sentences import TARGETS
 from sla.models import Clock
 
 register = template.Library()
-
-TARGETS = {
-    "acknowledge": gettext_lazy("acknowledge"),
-    "respond": gettext_lazy("respond"),
-    "resolve": gettext_lazy("resolve"),
-    "own": gettext_lazy("find an owner"),
-}
-#: Keys of an event's data that are words worth reading; ids and versions stay in the API.
-_SAID = (
-    "old",
-    "new",
-    "team",
-    "assignee",
-    "hold_reason",
-    "until",
-    "code",
-    "reason",
-    "priority",
-    "percent",
-    "target",
-    "level",
-    "cause",
-)
 
 
 def span(seconds: int) -> str:
@@ -53,19 +28,37 @@ def span(seconds: int) -> str:
     return _("%(minutes)d min") % {"minutes": minutes}
 
 
+def moment(value: datetime, now: datetime) -> str:
+    """A moment in the reader's zone: the time today, the weekday this week, else the date."""
+    local, today = timezone.localtime(value), timezone.localtime(now)
+    days = abs((local.date() - today.date()).days)
+    return date_format(local, "H:i" if days == 0 else "D H:i" if days < 6 else "Y-m-d H:i")
+
+
+@register.simple_tag
+def when(value: datetime | None, now: datetime) -> SafeString:
+    """A moment as people say it, with the exact one for machines and on hover."""
+    if value is None:
+        return format_html("{}", "–")
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S %Z}", moment(value, now),
+    )  # fmt: skip
+
+
 @register.simple_tag
 def due(due_at: datetime | None, now: datetime, is_breached: bool = False) -> SafeString:
     """How long until a deadline, or how late; with the moment on hover."""
     if due_at is None:
         return format_html('<span class="soft">{}</span>', _("no deadline"))
     seconds = int((due_at - now).total_seconds())
-    late = is_breached or seconds < 0
+    late = seconds < 0
     words = (_("late %(span)s") if late else _("%(span)s left")) % {"span": span(abs(seconds))}
     css = "late" if late else "soon" if seconds < 3600 else ""
     local = timezone.localtime(due_at)
-    return format_html(
-        '<span class="{}" title="{}">{}{}</span>', css, f"{local:%a %Y-%m-%d %H:%M %Z}", "▲ " if late else "", words
-    )
+    mark = "▲ " if late or is_breached else ""
+    return format_html('<span class="{}" title="{}">{}{}</span>', css, f"{local:%a %Y-%m-%d %H:%M %Z}", mark, words)
 
 
 @register.simple_tag
@@ -77,27 +70,14 @@ def target_name(target: str) -> str:
 def clock_state(clock: Clock, now: datetime) -> SafeString:
     """A running clock by its deadline; a paused one says so, a stopped one says how it ended."""
     if clock.state == "running" and clock.due_at is not None:
-        return due(clock.due_at, now, clock.breached_at is not None)
+        return format_html("{}, {}", due(clock.due_at, now, clock.breached_at is not None), when(clock.due_at, now))
     if clock.state == "paused":
-        return format_html('<span class="soon">{}</span>', _("paused"))
+        text = _("paused: it waits with the incident, %(used)s used") % {"used": span(clock.elapsed_s)}
+        return format_html('<span class="soon">{}</span>', text)
+    if clock.state == "met":
+        return format_html(
+            '<span class="met">✓ {}</span>', _("in time, after %(used)s") % {"used": span(clock.elapsed_s)}
+        )
     if clock.breached_at is not None:
-        return format_html('<span class="late">{}</span>', _("breached"))
-    return format_html(
-        '<span class="{}">{}</span>', "met" if clock.state == "met" else "soft", clock.get_state_display()
-    )
-
-
-@register.simple_tag
-def event_text(event: Event) -> SafeString:
-    """An event as a line: what it means, and what it says."""
-    declared = subscriptions.declared_kinds().get(event.kind)
-    said: list[tuple[str, Any]] = [(key, event.data[key]) for key in _SAID if event.data.get(key) not in (None, "", [])]
-    details = " · ".join(f"{key}: {value}" for key, value in said)
-    reason = f" “{event.reason}”" if event.reason else ""
-    return format_html(
-        '<strong>{}</strong> <span class="soft" title="{}">{}{}</span>',
-        event.kind.split(".", 1)[-1].replace("_", " "),
-        declared.meaning if declared else "",
-        details,
-        reason,
-    )
+        return format_html('<span class="late">▲ {}</span>', _("missed"))
+    return format_html('<span class="soft">{}</span>', clock.get_state_display())
