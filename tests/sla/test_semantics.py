@@ -297,3 +297,33 @@ def test_a_breach_is_a_fact_at_the_deadline_with_its_cause(desk: Desk) -> None:
 
 def test_the_hold_reasons_of_the_rule_are_those_of_incidents() -> None:
     assert set(terms.HOLD_REASONS) == set(HoldReason.values)
+
+
+def test_lunch_weekend_pause_and_upgrade_in_one_story(desk: Desk) -> None:
+    """Madrid, Monday to Friday 09-14 and 15-18: every line of this page at once."""
+
+    def madrid(text: str) -> datetime:
+        return datetime.fromisoformat(f"2026-03-{text}:00+01:00")
+
+    policy(
+        calendar=CalendarFactory(week=SPLIT_DAYS, zone="Europe/Madrid"),
+        targets={"respond": {"2": 1800}, "resolve": {"2": 8 * 3600, "1": 4 * 3600}},
+        thresholds=[{"percent": 75}, {"percent": 100}],
+    )
+    desk.open(madrid("13T13:50"), by=desk.requester, team=None, requester=None, impact=None, urgency=None)
+    desk.do("set_priority_inputs", madrid("13T13:50"), impact=1, urgency=2)
+    desk.do("assign", madrid("13T13:50"), team=desk.team, assignee=desk.agent)
+    assert (desk.clock("respond").due_at, desk.clock().due_at) == (madrid("13T15:20"), madrid("16T13:50"))
+    desk.do("comment", madrid("13T15:10"), body="Which floor?", is_public=True)
+    desk.hold(madrid("13T15:10"))
+    assert (desk.clock("respond").state, desk.clock("respond").elapsed_s) == ("met", 20 * 60)
+    desk.do("comment", madrid("14T10:00"), by=desk.requester, body="The third.")
+    assert (desk.incident.state, desk.clock().due_at) == ("in_progress", madrid("16T17:40"))
+    assert sweep(madrid("16T15:39")) == 0
+    assert sweep(madrid("16T15:40")) == 1
+    desk.do("set_priority_inputs", madrid("16T16:00"), impact=1, urgency=1)
+    breach = Breach.objects.get()
+    assert (breach.at, breach.cause, desk.clock().elapsed_s) == (madrid("16T16:00"), "priority change", 6 * 3600 + 1200)
+    desk.do("set_priority_inputs", madrid("16T16:10"), impact=1, urgency=2)
+    assert (desk.clock().breached_at, desk.clock().due_at) == (madrid("16T16:00"), madrid("16T17:40"))
+    assert Breach.objects.get() == breach
