@@ -6,11 +6,10 @@ import dataclasses
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
 from accounts.models import Membership, User
 from accounts.roles import Role
 from audit.actor import Actor, ActorKind
+from audit.queries import planned
 
 ROLES_AND_TEAMS = """
 with recursive mine as (
@@ -59,7 +58,7 @@ select id from tree
 
 
 def _rows(statement: str, parameters: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with planned() as cursor:
         cursor.execute(statement, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

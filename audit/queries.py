@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import psycopg
 from django.db import connection, models
 
 from audit import chain
@@ -29,6 +30,21 @@ class Owed:
     unattributed: int
 
 
+class _Planned(psycopg.Cursor[Any]):
+    def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+        return super().execute(query, params, **{**more, "prepare": True})
+
+
+def planned() -> Any:
+    """A cursor whose statements the server plans once per connection, where planning costs more than running.
+
+    Values travel beside the statement: cast those whose type it does not say (`%s::bigint`), a null above all.
+    """
+    connection.ensure_connection()
+    link: Any = connection.connection
+    return connection._prepare_cursor(_Planned(link))  # type: ignore[attr-defined]
+
+
 @functools.cache
 def _reading(model: type[models.Model]) -> tuple[str, list[str], list[tuple[int, Any]]]:
     """SELECT of all columns, the attributes in that order, and the columns that Python reads by a function."""
@@ -45,7 +61,7 @@ def fetch(model: type[ModelT], condition: str, values: Sequence[Any] = ()) -> li
     For the few small look-ups that every logged incident makes.
     """
     select, names, readers = _reading(model)
-    with connection.cursor() as cursor:
+    with planned() as cursor:
         cursor.execute(select + condition, values)
         rows = cursor.fetchall()
     if readers:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
+from audit.queries import planned
 from incidents.models import Incident, State
 from sla.businesstime import WALL_CLOCK, WorkCalendar, between
 from sla.fold import Terms

@@ -33,8 +33,8 @@ from (select * from changed union all select * from added) w
 
 _ENTER = """
 insert into sla_queueentry (incident_id, team_id, assignee_id, priority, state, due_at, target, is_breached)
-select %(incident)s::bigint, %(team)s::bigint, %(assignee)s::bigint, %(priority)s::smallint, %(state)s, %(due_at)s::timestamptz,
-       %(target)s, %(is_breached)s
+select %(incident)s::bigint, %(team)s::bigint, %(assignee)s::bigint, %(priority)s::smallint, %(state)s,
+       %(due_at)s::timestamptz, %(target)s, %(is_breached)s
 on conflict (incident_id) do update set
     (team_id, assignee_id, priority, state, due_at, target, is_breached) =
     (excluded.team_id, excluded.assignee_id, excluded.priority, excluded.state, excluded.due_at, excluded.target,
