@@ -27,7 +27,7 @@ WeekWindows = tuple[tuple[int, int], ...]
 WEEK = 7 * 86_400
 
 
-class InvalidRotation(ValueError):  # noqa: N818
+class InvalidRotation(ValueError):
     """The rotation cannot be used; the message says why and what to change."""
 
 
