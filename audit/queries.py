@@ -30,6 +30,10 @@ class Owed:
     unattributed: int
 
 
+#: Only what asks for a plan gets one; Django's own cursors write values into the statement, so none comes twice.
+_NEVER_BY_ITSELF = 2**31
+
+
 class _Planned(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
         return super().execute(query, params, **{**more, "prepare": True})
@@ -42,6 +46,8 @@ def planned() -> Any:
     """
     connection.ensure_connection()
     link: Any = connection.connection
+    if link.prepare_threshold is None:
+        link.prepare_threshold = _NEVER_BY_ITSELF
     return connection._prepare_cursor(_Planned(link))  # type: ignore[attr-defined]
 
 
