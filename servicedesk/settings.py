@@ -200,7 +200,9 @@ _declare("PORT", 8000, "The port that `manage.py up` serves at.")
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db_url_config(_database_url) if _database_url else _here.django_database()
 }
-DATABASES["default"].setdefault("OPTIONS", {})
+# A word with two letters swapped shares less than the 0.6 of its trigrams that PostgreSQL asks for by default.
+_options = DATABASES["default"].setdefault("OPTIONS", {})
+_options["options"] = f"{_options.get('options', '')} -c pg_trgm.word_similarity_threshold=0.45".strip()
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
