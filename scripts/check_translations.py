@@ -78,8 +78,9 @@ def marked_in_python(text: str) -> Iterator[dict[str, str]]:
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         names = MARKERS.get(called, ())
-        values = [one.value for one in node.args[: len(names)] if isinstance(one, ast.Constant)]
-        if names and len(values) == len(names) and all(isinstance(value, str) for value in values):
+        constants = [one.value for one in node.args[: len(names)] if isinstance(one, ast.Constant)]
+        values = [value for value in constants if isinstance(value, str)]
+        if names and len(values) == len(names):
             yield dict(zip(names, values, strict=True))
 
 
