@@ -38,6 +38,11 @@ class _Planned(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
         return super().execute(query, params, **{**more, "prepare": True})
 
+    def _convert_query(self, query: Any, params: Any = None) -> Any:
+        # Kept where Django looks for the text of the last query, for its log of queries.
+        self._query = super()._convert_query(query, params)
+        return self._query
+
 
 def planned() -> Any:
     """A cursor whose statements the server plans once per connection, where planning costs more than running.
