@@ -191,6 +191,8 @@ class Demo:
         told["impact"], told["urgency"] = max(2, story.impact), max(2, story.urgency)
         if number % 8 == 7:
             told["urgency"] = 1
+        if number % 5 < 2:
+            told["team"] = self.teams["Service desk"]
         desk = self.actor("ines")
         incident = incidents.actions.open_incident(**told, by=desk, at=at)
         step = timedelta(minutes=max(1, (self.now - at).total_seconds() / 60 / 5))
