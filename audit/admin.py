@@ -18,6 +18,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from audit.actions import ActionRefused, Invalid, Stale, change_config, create_config, remove_config
 from audit.actor import Actor
+from audit.models import Delivery, Event, HistorySchema, UnattributedWrite
 from audit.rest.call import actor_of, now_of
 from audit.rest.versions import diff_since
 
@@ -381,6 +382,36 @@ class TrackedAdmin(ReadOnlyAdmin, SimpleHistoryAdmin):
             return stock
         shown = [field.name for field in self.model.history.model.tracked_fields if field.name != "version"]
         return [*stock, *(name for name in shown if name not in stock)]
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """The trail: what happened, to what, by whom, by which way."""
+
+    list_display = ("id", "at", "kind", "subject_type", "subject_id", "actor_label", "channel", "reason")
+    list_filter = ("actor_kind", "channel")
+    search_fields = ("=kind", "=request_id", "=actor_label")
+    ordering = ("-id",)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("id", "event", "handler", "attempts", "next_attempt_at", "done_at", "given_up_at")
+    list_select_related = ("event",)
+    search_fields = ("=handler",)
+    ordering = ("-id",)
+
+
+@admin.register(UnattributedWrite)
+class UnattributedWriteAdmin(ReadOnlyAdmin):
+    list_display = ("at", "model", "object_id", "object_version", "role")
+    ordering = ("-id",)
+
+
+@admin.register(HistorySchema)
+class HistorySchemaAdmin(ReadOnlyAdmin):
+    list_display = ("model", "schema_version", "created_at")
+    ordering = ("model", "schema_version")
 
 
 __all__ = [

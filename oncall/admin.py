@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 import oncall.actions
@@ -29,9 +33,28 @@ from oncall.models import (
 )
 
 
+class WholeAdmin(TrackedAdmin):
+    """A rota or a policy with its parts: who may change it gets them as one form, who may only look as text."""
+
+    shown_parts: ClassVar[dict[str, str]] = {}
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        if getattr(request, "_shows_the_past", False):  # its row is the whole's own; each part has its own history
+            return [name for name in fields if name not in self.shown_parts]
+        if self.has_change_permission(request, obj):
+            return fields
+        return [self.shown_parts.get(str(name), name) for name in fields]
+
+    def _part(self, row: Any, name: str) -> SafeString:
+        form: Any = self.form(instance=row)
+        return format_html("<pre>{}</pre>", json.dumps(form.initial.get(name, []), indent=1, ensure_ascii=False))
+
+
 @admin.register(Schedule)
-class ScheduleAdmin(TrackedAdmin):
+class ScheduleAdmin(WholeAdmin):
     form = ScheduleForm
+    shown_parts: ClassVar[dict[str, str]] = {"layers": "layers_shown", "overrides": "overrides_shown"}
     list_display = ("name", "zone", "team", "changed_at")
     list_select_related = ("team",)
     search_fields = ("name",)
@@ -46,10 +69,19 @@ class ScheduleAdmin(TrackedAdmin):
             schedule=row, values=values, by=by, at=at, expected_version=expected_version
         )
 
+    @admin.display(description=_("Layers"))
+    def layers_shown(self, row: Any) -> SafeString:
+        return self._part(row, "layers")
+
+    @admin.display(description=_("Overrides"))
+    def overrides_shown(self, row: Any) -> SafeString:
+        return self._part(row, "overrides")
+
 
 @admin.register(EscalationPolicy)
-class EscalationPolicyAdmin(TrackedAdmin):
+class EscalationPolicyAdmin(WholeAdmin):
     form = EscalationPolicyForm
+    shown_parts: ClassVar[dict[str, str]] = {"levels": "levels_shown"}
     list_display = ("name", "is_active", "priority_threshold", "repeats", "ack_timeout_s", "changed_at")
     list_filter = ("is_active",)
     search_fields = ("name",)
@@ -61,6 +93,10 @@ class EscalationPolicyAdmin(TrackedAdmin):
         self, row: Any, values: dict[str, Any], *, by: Actor, at: Any, expected_version: int | None
     ) -> EscalationPolicy:
         return oncall.actions.save_policy(policy=row, values=values, by=by, at=at, expected_version=expected_version)
+
+    @admin.display(description=_("Levels"))
+    def levels_shown(self, row: Any) -> SafeString:
+        return self._part(row, "levels")
 
 
 class PartAdmin(TrackedAdmin):
