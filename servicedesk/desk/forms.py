@@ -278,9 +278,7 @@ class ReportForm(forms.Form):
         fields["service"].queryset = Service.objects.filter(is_active=True).order_by("name")
         matrix = incidents.queries.current_matrix() or PriorityMatrix()
         self._offer_sides(fields, matrix)
-        self.order_fields(["requester", "title", "description", "service", "urgency"])
-        first = next(iter(fields))
-        fields[first].widget.attrs["autofocus"] = True
+        fields["requester" if "requester" in fields else "title"].widget.attrs["autofocus"] = True
 
     def _offer_sides(self, fields: Any, matrix: PriorityMatrix) -> None:
         fields["urgency"].choices = sides(matrix.urgencies)
