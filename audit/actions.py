@@ -31,12 +31,14 @@ class ActionRefused(Exception):  # noqa: N818  what is refused reads as a fact, 
 
     status = 409
     code = "refused"
+    #: The way out where the refusal names none of its own.
+    usual_remedy = ""
 
     def __init__(self, detail: str, *, field: str = "", remedy: str = "", **extra: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
-        self.remedy = remedy
+        self.remedy = remedy or self.usual_remedy
         self.extra = extra
 
 
@@ -52,6 +54,7 @@ class Invalid(ActionRefused):
 
     status = 400
     code = "invalid"
+    usual_remedy = "correct the value"
 
 
 class Stale(ActionRefused):

@@ -314,7 +314,7 @@ def test_configuration_needs_the_role_and_valid_values() -> None:
     ShelfFactory(name="a")
     with pytest.raises(Invalid) as invalid:
         create_config(model=Shelf, values={"name": "a"}, by=ANN, at=AT)
-    assert invalid.value.field == "name"
+    assert (invalid.value.field, invalid.value.remedy) == ("name", "correct the value")
 
 
 def test_a_change_of_nothing_records_nothing() -> None:
