@@ -38,16 +38,12 @@ class Desk:
 _CONTROL = ("BEGIN", "COMMIT")
 
 
-def statements(method: str, path: str, body: Any, key: str) -> list[str]:
-    """What one request asks of the database, begin and commit left out; the second of two, so that caches are warm."""
+def statements(method: str, path: str, key: str, body: Any = None) -> list[str]:
+    """What one request asks of the database, begin and commit left out; ask twice, so that caches are warm."""
     client = Client(HTTP_AUTHORIZATION=f"Bearer {key}", HTTP_HOST="localhost")
-    sent = {"data": json.dumps(body() if callable(body) else body), "content_type": "application/json"} if body else {}
-    client.generic(method, path() if callable(path) else path, **sent) if body else client.get(path)
-    if callable(body):
-        sent["data"] = json.dumps(body())
+    sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
     with CaptureQueriesContext(connection) as asked:
-        where = path() if callable(path) else path
-        answer = client.generic(method, where, **sent) if body is not None else client.get(where)
+        answer = client.generic(method, path, **sent)
     if answer.status_code >= 300:
-        raise RuntimeError(f"{method} {where}: {answer.status_code} {answer.content[:500]!r}")
+        raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.content[:500]!r}")
     return [one["sql"] for one in asked if one["sql"] not in _CONTROL]

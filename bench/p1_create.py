@@ -27,7 +27,7 @@ def body(desk: Desk, number: int) -> dict[str, Any]:
 def measure(desk: Desk) -> list[Figure]:
     floor.prepare(min(2000, desk.size // 5))
     turn, world = itertools.count(1), desk.world
-    asked = statements("POST", PATH, lambda: body(desk, next(turn)), world.agent_key)
+    asked = [statements("POST", PATH, world.agent_key, body(desk, next(turn))) for _ in range(2)][-1]
     empty = request("POST", "/bench/floor/", body=body(desk, 0))
     raw = {
         "title": "Printer 1234 on floor 12 is offline", "description": DESCRIPTION, "service": world.services[0].pk,

@@ -47,11 +47,10 @@ def measure(desk: Desk) -> list[Figure]:
         path, body = verb(next(turn))
         return request("POST", path, body=body, key=world.agent_key)
 
-    last = known.pop()
-    hold = f"/api/v1/incidents/{last}/hold/"
-    change = f"/api/v1/incidents/{last}/resume/"
-    first = statements("POST", hold, {"reason": "awaiting_vendor", "until": until}, world.agent_key)
-    second = statements("POST", change, {"note": ""}, world.agent_key)
+    path = f"/api/v1/incidents/{known.pop()}/"
+    for _ in range(2):
+        first = statements("POST", f"{path}hold/", world.agent_key, {"reason": "awaiting_vendor", "until": until})
+        second = statements("POST", f"{path}resume/", world.agent_key, {"note": ""})
     asked = max(len(first), len(second))
     ours = Side("transition", ask, desk.web)
     single = Side(

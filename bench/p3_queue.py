@@ -29,7 +29,7 @@ def measure(desk: Desk) -> list[Figure]:
         Side("json_agg", lambda: request("GET", f"/bench/queue/?team={team}"), desk.web),
     )
     alternate(api, page, bare, rounds=desk.rounds, seconds=desk.seconds)
-    asked = len(statements("GET", api_path, None, world.agent_key))
+    asked = len([statements("GET", api_path, world.agent_key) for _ in range(2)][-1])
     return [
         Figure(
             "P3", f"fifty incidents, {name}", f"{side.median():.0f}/s", f"{bare.median():.0f}/s json_agg",

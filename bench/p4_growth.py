@@ -45,9 +45,9 @@ def _unowned(desk: Desk, count: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute("set session_replication_role = replica")
         cursor.execute(
-            "with some as (select id from incidents_incident where state = 'in_progress' order by id desc limit %s) "
-            "update incidents_incident i set assignee_id = null, state = 'new', team_id = %s from some "
-            "where i.id = some.id returning number",
+            "with chosen as (select id from incidents_incident where state = 'in_progress' order by id desc limit %s) "
+            "update incidents_incident i set assignee_id = null, state = 'new', team_id = %s from chosen "
+            "where i.id = chosen.id returning number",
             [count, desk.world.teams[0].pk],
         )
         found = [number for (number,) in cursor.fetchall()]

@@ -16,12 +16,12 @@ from bench.servers import child, wait_until
 
 LATENESS, PER_S = 2.0, 2000
 _ARM = """
-with some as (
+with chosen as (
     select distinct on (c.incident_id) c.id from sla_clock c
     where c.state = 'running' and c.breached_at is null and c.target = 'resolve' order by c.incident_id, c.id limit %s),
 moved as (
     update sla_clock c set due_at = %s, fired_percent = 100, next_threshold = 100, next_threshold_at = %s
-    from some where c.id = some.id returning c.id)
+    from chosen where c.id = chosen.id returning c.id)
 select count(*) from moved
 """
 _FOUND = """

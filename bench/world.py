@@ -97,9 +97,13 @@ def page_by_webhook(world: World, url: str, at: datetime) -> None:
     contact = notify.actions.add_contact(user=world.paged, channel="webhook", address=url, by=BUILDER, at=at)
     notify.actions.vouch_for_contact(contact=contact, reason="bench", by=BUILDER, at=at)
     policy = oncall.actions.save_policy(
-        policy=None,
-        values={"name": "Bench", "priority_threshold": 2, "repeats": 0, "fallback_user": world.agents[2]},
-        levels=[{"delay_s": 3600, "targets": [{"user": world.paged}]}],
+        values={
+            "name": "Bench",
+            "priority_threshold": 2,
+            "repeats": 0,
+            "fallback_user": world.agents[2],
+            "levels": [{"delay_s": 3600, "targets": [{"user": world.paged}]}],
+        },
         by=BUILDER,
         at=at,
     )
