@@ -44,7 +44,7 @@ KINDS: dict[str, Kind] = {
         ("state", "channel", "priority", "team", "assignee", "is_first_contact", "reported_at", "is_imported"),
     ),
     IncidentEvent.ASSIGNED: Kind(
-        "The team or the assignee changed; ids before and after, null for nobody.",
+        "The team or the assignee changed; ids before and after, null for nobody; `cause` is person, sla or leaver.",
         ("old_team", "team", "old_assignee", "assignee", "cause"),
     ),
     IncidentEvent.CLAIMED: Kind("A person took an incident that nobody held.", ("team", "assignee")),
@@ -70,8 +70,8 @@ KINDS: dict[str, Kind] = {
         "The workaround of a resolved incident was removed, waived or handed over.", ("outcome",)
     ),
     IncidentEvent.REOPENED: Kind(
-        "A resolved incident was opened again; `by_import` marks a step out of closed that an import carried.",
-        ("count", "by_import"),
+        "A resolved incident was opened again, and who has it; `by_import` marks a step out of closed by an import.",
+        ("count", "by_import", "assignee"),
     ),
     IncidentEvent.CLOSED: Kind(
         "The incident ended; how restoration was confirmed.", ("confirmation", "closing_category")

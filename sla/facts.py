@@ -55,6 +55,13 @@ def _resolved(event: Happened) -> Iterator[Kind]:
     yield Kind.RESOLVED
 
 
+def _reopened(event: Happened) -> Iterator[Kind]:
+    # Whoever had it may have left since.
+    yield Kind.REOPENED
+    if "assignee" in event.data and not event.data["assignee"]:
+        yield Kind.DISOWNED
+
+
 _READERS: dict[str, Callable[[Happened], Iterable[Kind]]] = {
     "incident.assigned": _owner,
     "incident.claimed": lambda event: (Kind.OWNED,),
@@ -63,7 +70,7 @@ _READERS: dict[str, Callable[[Happened], Iterable[Kind]]] = {
     "incident.commented": _commented,
     "incident.resumed": lambda event: (Kind.RELEASED,),
     "incident.resolved": _resolved,
-    "incident.reopened": lambda event: (Kind.REOPENED,),
+    "incident.reopened": _reopened,
     "incident.closed": lambda event: (Kind.CLOSED,),
     "incident.cancelled": lambda event: (Kind.CANCELLED,),
 }

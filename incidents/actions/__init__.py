@@ -13,7 +13,7 @@ from incidents.actions.ending import (
 from incidents.actions.frame import UNSAID, IllegalTransition, Inactive
 from incidents.actions.holding import change_hold, put_on_hold, resume, wake_up
 from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_linked, open_incident
-from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, start
+from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, hand_back, start
 from incidents.actions.sorting import (
     change_matrix,
     expire_override,
@@ -48,6 +48,7 @@ __all__ = [
     "comment",
     "contain",
     "expire_override",
+    "hand_back",
     "open_again_linked",
     "open_incident",
     "override_priority",

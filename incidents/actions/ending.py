@@ -162,7 +162,10 @@ def reopen(
         incident.assignee_id = None
     stay_awake(incident, at)
     saved(incident)
-    record(IncidentEvent.REOPENED, incident, by, at, reason=reason, count=incident.reopen_count, by_import=by_import)
+    record(
+        IncidentEvent.REOPENED, incident, by, at, reason=reason, count=incident.reopen_count, by_import=by_import,
+        assignee=incident.assignee_id,
+    )  # fmt: skip
     return settled(incident)
 
 

@@ -13,7 +13,7 @@ from django_fsm import TransitionNotAllowed
 from accounts.models import Team, User
 from audit.actions import ActionRefused, Forbidden, Invalid, assert_fresh
 from audit.actor import Actor
-from incidents.models import Incident, Participant, ParticipantRole, State
+from incidents.models import Incident, Participant, ParticipantRole, Service, State
 
 #: Weekdays without a sign of life after which the owner is reminded; sla may set another moment by `schedule_idle`.
 IDLE_WEEKDAYS = 2
@@ -148,6 +148,17 @@ def active_team(team: Team | None, field: str = "team") -> None:
 def active_user(user: User | None, field: str) -> None:
     if user is not None and not user.is_active:
         raise Inactive(f"{user} is deactivated", field=field, remedy="choose an active person")
+
+
+def team_for(team: Team | None, service: Service | None, assignee: User | None, *, imported: bool) -> int | None:
+    """Whose queue it belongs to: the named team's, else that of the service's owner, else the triage team's."""
+    if team is not None:
+        return team.pk
+    if service is not None and service.owner_team_id is not None and not imported:
+        return service.owner_team_id
+    if assignee is not None or imported:
+        return None
+    return Team.objects.filter(is_triage=True, is_active=True).order_by("id").values_list("pk", flat=True).first()
 
 
 def idle_after(at: datetime) -> datetime:

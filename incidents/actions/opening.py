@@ -24,6 +24,7 @@ from incidents.actions.frame import (
     locked,
     require,
     settled,
+    team_for,
     text,
 )
 from incidents.actions.telling import tell_opened
@@ -151,7 +152,7 @@ def open_incident(
     )
     _set_requester(incident, requester, by)
     _judge(incident, impact, urgency, requester, matrix)
-    incident.team_id = _team_for(team, service, assignee, imported=imported)
+    incident.team_id = team_for(team, service, assignee, imported=imported)
     _first_contact(incident, by, at, started=started, resolved=resolved)
     incident.save(force_insert=True)
     _record_opening(incident, by, at, reported_at_reason, resolved)
@@ -261,16 +262,6 @@ def derived_priority(incident: Incident) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= side:
             raise Invalid(f"{field} {value!r} is not in the priority matrix", field=field, remedy=f"1 to {side}")
     return sides.priority(incident.impact, raised_urgency(incident.urgency, is_vip=incident.is_vip_raised))
-
-
-def _team_for(team: Team | None, service: Service | None, assignee: User | None, *, imported: bool) -> int | None:
-    if team is not None:
-        return team.pk
-    if service is not None and service.owner_team_id is not None and not imported:
-        return service.owner_team_id
-    if assignee is not None or imported:
-        return None
-    return Team.objects.filter(is_triage=True, is_active=True).order_by("id").values_list("pk", flat=True).first()
 
 
 def _first_contact(incident: Incident, by: Actor, at: datetime, *, started: bool, resolved: Resolution | None) -> None:

@@ -21,9 +21,10 @@ from incidents.actions.frame import (
     saved,
     settled,
     stay_awake,
+    team_for,
 )
 from incidents.events import IncidentEvent
-from incidents.models import Channel, Incident
+from incidents.models import OPEN_STATES, Channel, Incident
 
 
 class AlreadyHeld(ActionRefused):
@@ -158,4 +159,31 @@ def acknowledge(*, incident: Incident, by: Actor, at: datetime, expected_version
     stay_awake(incident, at)
     saved(incident)
     record(IncidentEvent.ACKNOWLEDGED, incident, by, at, assignee=incident.assignee_id, is_first_response=is_first)
+    return settled(incident)
+
+
+@action
+def hand_back(*, user: User, by: Actor, at: datetime) -> list[Incident]:
+    """Puts the open incidents of somebody who left back into their teams' queues. Records `incident.assigned` for each.
+
+    One without a team goes to its service's owner team, else to the triage team, so that somebody looks at it. Nothing
+    happens while the person is active: a retried delivery may come after their return.
+    """
+    if User.objects.filter(pk=user.pk, is_active=True).exists():
+        return []
+    theirs = Incident.objects.select_for_update(no_key=True).filter(assignee_id=user.pk, state__in=OPEN_STATES)
+    # A list: the locks are taken in id order before the first change.
+    return [_handed_back(incident, by, at) for incident in list(theirs.order_by("pk"))]
+
+
+def _handed_back(incident: Incident, by: Actor, at: datetime) -> Incident:
+    old = (incident.team_id, incident.assignee_id)
+    team_id = old[0] or team_for(None, incident.service, None, imported=False)
+    move(incident, "handing back", incident.assign, team_id, None)
+    stay_awake(incident, at)
+    saved(incident)
+    record(
+        IncidentEvent.ASSIGNED, incident, by, at, old_team=old[0], team=team_id, old_assignee=old[1], assignee=None,
+        cause="leaver",
+    )  # fmt: skip
     return settled(incident)

@@ -123,7 +123,10 @@ def test_reopening_counts_and_forgets_the_resolution() -> None:
     incident = reopen(incident=resolved(), reason="still broken", by=SYSTEM, at=later(days=1))
     assert (incident.state, incident.reopen_count, incident.resolved_at) == ("in_progress", 1, None)
     assert (incident.resolution_code, incident.close_due_at) == ("", None)
-    assert (last(incident).reason, last(incident).data) == ("still broken", {"count": 1, "by_import": False})
+    assert (last(incident).reason, last(incident).data) == (
+        "still broken",
+        {"count": 1, "by_import": False, "assignee": None},
+    )
 
 
 def test_reopening_takes_it_from_who_left() -> None:
