@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Team, User
 from audit.actions import action, record_all
@@ -152,20 +155,24 @@ def carry_out(*, clock: Clock, incident: Incident, told: Mapping[str, Any], by: 
     Records through the actions that it calls, each done by the system.
     """
     percent = told.get("percent")
-    title = f"{percent} % of the time to {clock.target} is used" if percent else f"The time to {clock.target} is over"
     for number, act in enumerate(told["actions"]):
-        _do(act, clock, incident, title=title, key=f"{percent or 'breach'}:{number}", at=at)
+        _do(act, clock, incident, percent=percent, key=f"{percent or 'breach'}:{number}", at=at)
 
 
-def _do(act: dict[str, Any], clock: Clock, incident: Incident, *, title: str, key: str, at: datetime) -> None:
+def _do(act: dict[str, Any], clock: Clock, incident: Incident, *, percent: int | None, key: str, at: datetime) -> None:
     """One action of the policy, done by the system whoever's change made the clock reach it."""
+    # What is recorded is in one language, whoever's page or key was the cause.
+    with translation.override("en"):
+        reason = _title(clock, percent)
     match act["do"]:
         case "notify":
             for user in _recipients(incident, act["to"]):
+                with translation.override(user.locale):
+                    subject, body = f"{incident.reference}: {_title(clock, percent)}", _text(clock, incident, user)
                 notify.enqueue_mail_to_user(
                     user=user,
-                    subject=f"{incident.reference}: {title}",
-                    body=_text(clock, incident, title),
+                    subject=subject,
+                    body=body,
                     dedup_key=f"clock:{clock.pk}:{clock.cycle}:{key}:{user.pk}",
                     topic=f"incident:{incident.pk}",
                     about=incident,
@@ -175,11 +182,11 @@ def _do(act: dict[str, Any], clock: Clock, incident: Incident, *, title: str, ke
         case "raise_priority":
             to = int(act.get("to", max(1, incident.priority - 1)))
             if incident.is_open and to < incident.priority:
-                incidents.raise_priority_by_system(incident=incident, priority=to, reason=title, by=SYSTEM, at=at)
+                incidents.raise_priority_by_system(incident=incident, priority=to, reason=reason, by=SYSTEM, at=at)
         case "reassign":
             team = Team.objects.get(pk=act["team"])
             if incident.is_open and incident.team_id != team.pk:
-                incidents.assign(incident=incident, team=team, reason=title, cause="sla", by=SYSTEM, at=at)
+                incidents.assign(incident=incident, team=team, reason=reason, cause="sla", by=SYSTEM, at=at)
 
 
 def _recipients(incident: Incident, to: Sequence[str]) -> list[User]:
@@ -196,6 +203,18 @@ def _recipients(incident: Incident, to: Sequence[str]) -> list[User]:
     return list(found.values())
 
 
-def _text(clock: Clock, incident: Incident, title: str) -> str:
-    due = f"Due at {clock.due_at:%Y-%m-%d %H:%M:%S} UTC." if clock.due_at else "It waits at present."
-    return f"{title}: {incident.reference} {incident.title}\nPriority P{incident.priority}. {due}\n"
+def _title(clock: Clock, percent: int | None) -> str:
+    """What the clock reached, in the language of the moment."""
+    shown = {"percent": percent, "target": clock.get_target_display()}
+    if percent:
+        return _("%(percent)s %% of the time to %(target)s is used") % shown
+    return _("The time to %(target)s is over") % shown
+
+
+def _text(clock: Clock, incident: Incident, user: User) -> str:
+    """The mail's body, in the language of the moment and the reader's zone."""
+    lines = [f"P{incident.priority} {incident.reference} {incident.title}", _("It waits at present.")]
+    if clock.due_at:
+        due = clock.due_at.astimezone(zoneinfo.ZoneInfo(user.time_zone))
+        lines[1] = _("Due at %(moment)s (%(zone)s).") % {"moment": f"{due:%Y-%m-%d %H:%M:%S}", "zone": user.time_zone}
+    return "\n".join(lines) + "\n"

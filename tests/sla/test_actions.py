@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -131,6 +132,18 @@ def test_a_breach_escalates_to_the_lead(desk: Desk) -> None:
     (message,) = Message.objects.all()
     assert message.address == desk.lead.email
     assert "The time to resolve is over" in message.subject
+
+
+def test_a_reminder_speaks_the_readers_language_and_time(desk: Desk) -> None:
+    SlaPolicyFactory(on_breach=[{"do": "notify", "to": ["team_lead"]}])
+    type(desk.lead).objects.filter(pk=desk.lead.pk).update(locale="es", time_zone="Europe/Madrid")
+    desk.open(AT, assignee=desk.agent)
+    Message.objects.all().delete()
+    sweep(AT + 2 * HOUR)
+    (message,) = Message.objects.all()
+    due = (AT + HOUR).astimezone(ZoneInfo("Europe/Madrid"))
+    assert "El tiempo para resolver ha terminado" in message.subject
+    assert f"{due:%Y-%m-%d %H:%M:%S} (Europe/Madrid)" in message.body
 
 
 def test_a_threshold_raises_priority_and_the_clocks_follow(desk: Desk) -> None:
