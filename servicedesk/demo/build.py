@@ -151,8 +151,8 @@ class Demo:
             "channel": self.chance.choice(["phone", "phone", "chat", "portal", "mail"]),
         }
 
-    def _helper(self, story: stories.Story) -> str:
-        team = stories.SERVICES[story.service][0]
+    def _helper(self, story: stories.Story, team: str = "") -> str:
+        team = team or stories.SERVICES[story.service][0]
         return self.chance.choice([one.login for one in stories.PEOPLE if team in one.teams and "agent" in one.roles])
 
     def _requester(self) -> str:
@@ -196,7 +196,7 @@ class Demo:
         desk = self.actor("ines")
         incident = incidents.actions.open_incident(**told, by=desk, at=at)
         step = timedelta(minutes=max(1, (self.now - at).total_seconds() / 60 / 5))
-        helper = self._helper(story)
+        helper = self._helper(story, team=told["team"].name if "team" in told else "")
         if number % 3 == 0:
             return
         incident = incidents.actions.acknowledge(incident=incident, by=self.actor(helper), at=at + step)
