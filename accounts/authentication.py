@@ -18,6 +18,7 @@ from accounts import actions
 from accounts.models import ApiKey, User, hash_of_secret
 from accounts.queries import Holder, actor_for, holder_of
 from audit.actor import Actor
+from audit.context import stamp
 from audit.defaults import address_of, count
 
 KEY = re.compile(r"sdk_([0-9a-f]{4,16})_([0-9a-f]{64})", re.ASCII)
@@ -45,6 +46,7 @@ class ApiKeyAuthentication(BaseAuthentication):
                 raise Throttled(WINDOW, detail="Too many wrong keys from this address.")
             raise AuthenticationFailed("The key is not valid.", code="invalid_key")
         self._note_use(holder)
+        stamp.set(holder.stamp)
         return _person(holder.user_id), holder.actor
 
     def _holder(self, given: str) -> Holder | None:

@@ -9,7 +9,7 @@ from typing import Any
 from accounts.models import Membership, User
 from accounts.roles import Role
 from audit.actor import Actor, ActorKind
-from audit.queries import planned
+from audit.queries import planned, stamp_sql
 
 ROLES_AND_TEAMS = """
 with recursive mine as (
@@ -43,7 +43,7 @@ with recursive held as (
 select held.*,
        array(select r.name from accounts_rolegrant g join auth_group r on r.id = g.group_id
              where g.user_id = held.user_id),
-       array(select team_id from mine), array(select id from led)
+       array(select team_id from mine), array(select id from led), %(stamp)s
 from held
 """
 
@@ -90,21 +90,22 @@ def actor_for(user: User) -> Actor:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Holder:
-    """A key that is neither revoked nor expired nor a leaver's, and who acts by it."""
+    """A key that is neither revoked nor expired nor a leaver's, who acts by it, and how the configuration stands."""
 
     key_id: int
     secret_hash: str
     last_used_at: datetime | None
     user_id: int | None
     actor: Actor
+    stamp: str
 
 
 def holder_of(prefix: str, at: datetime) -> Holder | None:
     """Who acts by the key of a prefix: with its person's rights within its scopes, an integration where it has none."""
-    rows = _rows(_HOLDER, {"prefix": prefix, "at": at})
+    rows = _rows(_HOLDER.replace("%(stamp)s", stamp_sql()), {"prefix": prefix, "at": at})
     if not rows:
         return None
-    key_id, name, prefix, secret_hash, scopes, used_at, user_id, person, roles, teams, led = rows[0]
+    key_id, name, prefix, secret_hash, scopes, used_at, user_id, person, roles, teams, led, stood = rows[0]
     actor = Actor(
         kind=ActorKind.KEY,
         id=prefix,
@@ -116,7 +117,7 @@ def holder_of(prefix: str, at: datetime) -> Holder | None:
         led_team_ids=frozenset(led),
         scopes=frozenset(scopes),
     )
-    return Holder(key_id, secret_hash, used_at, user_id, actor)
+    return Holder(key_id, secret_hash, used_at, user_id, actor, stood)
 
 
 def members_of(team_id: int) -> list[User]:

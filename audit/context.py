@@ -56,6 +56,10 @@ _entry: contextvars.ContextVar[Entry | None] = contextvars.ContextVar("audit_ent
 _current: contextvars.ContextVar[_Acting | None] = contextvars.ContextVar("audit_current", default=None)
 
 
+#: How the configuration stood when the request came in; None where nobody looked, or where this request changed it.
+stamp: contextvars.ContextVar[str | None] = contextvars.ContextVar("audit_stamp", default=None)
+
+
 def current_entry() -> Entry:
     return _entry.get() or Entry(channel="code")
 
@@ -63,11 +67,12 @@ def current_entry() -> Entry:
 @contextlib.contextmanager
 def entry(channel: str, request_id: str = "") -> Iterator[None]:
     """Names the way in for everything done inside the block."""
-    token = _entry.set(Entry(channel=channel, request_id=request_id))
+    token, before = _entry.set(Entry(channel=channel, request_id=request_id)), stamp.set(None)
     try:
         yield
     finally:
         _entry.reset(token)
+        stamp.reset(before)
 
 
 def _set_local(acting: _Acting | None) -> None:

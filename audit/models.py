@@ -13,6 +13,8 @@ from django.db import DatabaseError, models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
+from audit.context import stamp
+
 #: The hash format of the history; its name is part of every hash (docs/adr/0001-history-hash.md).
 FORMAT = "servicedesk.history.1"
 #: SQLSTATEs of the triggers' refusals.
@@ -148,6 +150,9 @@ class Tracked(models.Model):
 
     version = models.BigIntegerField(default=1, editable=False)
 
+    #: Whether `audit.queries.kept` may remember rows for as long as no row of the table changes: small tables only.
+    is_kept: ClassVar[bool] = False
+
     #: Roles that may create, change and remove rows of this model by the generic configuration actions.
     configured_by: ClassVar[frozenset[str]] = frozenset({"admin"})
 
@@ -155,6 +160,8 @@ class Tracked(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.is_kept:
+            stamp.set(None)
         named = kwargs.get("update_fields")
         if self._state.adding:
             super().save(*args, **kwargs)

@@ -43,6 +43,7 @@ class Calendar(Tracked):
     )
     country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("Public holidays of, e.g. ES."))
     region = models.CharField(_("region"), max_length=10, blank=True, help_text=_("Of the country, e.g. MD."))
+    is_kept = True
     history = records()
     objects = ConfigurationQuerySet.as_manager()
 
@@ -140,6 +141,7 @@ class SlaPolicy(Tracked):
     auto_close_days = models.PositiveSmallIntegerField(
         _("close after working days"), null=True, blank=True, help_text=_("Empty: the desk's calendar days.")
     )
+    is_kept = True
     history = records()
     objects = ConfigurationQuerySet.as_manager()
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
-from audit.queries import planned
+from audit.queries import kept, planned
 from incidents.models import Incident, State
 from sla.businesstime import WALL_CLOCK, WorkCalendar, between
 from sla.fold import Terms
@@ -65,6 +65,10 @@ select (select array[id::text, created_at::text] from sla_policyversion order by
 
 def rules() -> tuple[Rule, ...]:
     """The active policies in order; one statement, unless a version was saved since this thread last looked."""
+    return kept("sla.rules", _rules)
+
+
+def _rules() -> tuple[Rule, ...]:
     with planned() as cursor:
         cursor.execute(_STAMP)
         stamp = (connection.settings_dict["NAME"], *cursor.fetchone())

@@ -9,7 +9,7 @@ from typing import Any
 from accounts.models import Team, User
 from audit.actions import ActionRefused, Forbidden, Invalid, action, record
 from audit.actor import Actor, ActorKind
-from audit.queries import fetch
+from audit.queries import fetch, kept
 from incidents import permissions
 from incidents.actions.ending import Resolution, apply_resolution, record_resolution
 from incidents.actions.frame import (
@@ -228,7 +228,7 @@ def _set_requester(incident: Incident, requester: User | None, by: Actor) -> Non
 
 
 def current_matrix() -> PriorityMatrix:
-    found = fetch(PriorityMatrix, "where is_current")
+    found = kept("incidents.matrix", lambda: fetch(PriorityMatrix, "where is_current"))
     if not found:
         raise NoMatrix("no priority matrix is in force", remedy="ask an admin to save one")
     return found[0]

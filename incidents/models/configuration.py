@@ -119,6 +119,7 @@ class PriorityMatrix(Tracked):
     vip_raises_urgency = models.BooleanField(_("a VIP raises urgency by one step"), default=False)
     is_current = models.BooleanField(_("in force"), default=False)
     created_at = models.DateTimeField(_("created at"))
+    is_kept = True
     history = records()
 
     class Meta:

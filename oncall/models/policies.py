@@ -64,6 +64,7 @@ class EscalationPolicy(Tracked):
         "self", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("fallback policy")
     )
     changed_at = models.DateTimeField(_("changed at"), null=True, blank=True, editable=False)
+    is_kept = True
     history = records()
 
     objects = PolicyQuerySet.as_manager()
@@ -154,6 +155,7 @@ class PolicyAssignment(Tracked):
         Service, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("service")
     )
     team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("team"))
+    is_kept = True
     history = records()
 
     class Meta:

@@ -9,10 +9,10 @@ from typing import Any
 from accounts.models import User
 from accounts.queries import members_of
 from accounts.roles import Role
-from audit.queries import fetch
+from audit.queries import fetch, kept
 from incidents.models import Incident
 from notify.models import token_hash
-from oncall.models import BreachRule, EscalationPolicy, Page, ResponderLink, Schedule
+from oncall.models import BreachRule, EscalationPolicy, Page, PolicyAssignment, ResponderLink, Schedule
 from oncall.queries.rotas import who_is_on_call
 from oncall.steps import next_step
 
@@ -21,14 +21,18 @@ def policy_of(incident: Incident) -> EscalationPolicy | None:
     """The active policy that pages for an incident: that of its service, else of its team."""
     if not incident.service_id and not incident.team_id:
         return None
-    found = fetch(EscalationPolicy, _POLICY_OF, [incident.service_id, incident.team_id])
-    return found[0] if found else None
+    by_service, by_team = kept("oncall.assignments", _assigned)
+    return by_service.get(incident.service_id) or by_team.get(incident.team_id)
 
 
-_POLICY_OF = """
-where id = (select a.policy_id from oncall_policyassignment a join oncall_escalationpolicy p on p.id = a.policy_id
-            where p.is_active and (a.service_id = %s or a.team_id = %s) order by a.service_id is null limit 1)
-"""
+def _assigned() -> tuple[dict[int | None, EscalationPolicy], dict[int | None, EscalationPolicy]]:
+    """The active policies by service and by team."""
+    policies = {one.pk: one for one in fetch(EscalationPolicy, "where is_active")}
+    found: tuple[dict[int | None, EscalationPolicy], dict[int | None, EscalationPolicy]] = ({}, {})
+    for one in fetch(PolicyAssignment, "") if policies else ():
+        if policy := policies.get(one.policy_id):
+            found[one.service_id is None][one.service_id or one.team_id] = policy
+    return found
 
 
 def snapshot_of(policy: EscalationPolicy, *, delay_scale: float = 1.0, chain: Iterable[int] = ()) -> dict[str, Any]:
