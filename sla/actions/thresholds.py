@@ -100,12 +100,18 @@ def _advance(clock: Clock, incident: Incident, at: datetime) -> _Due:
         due_at=clock.due_at, fired_percent=clock.fired_percent, is_breached=clock.breached_at is not None, until=at,
     )  # fmt: skip
     passed = [one for one in ahead if one.at <= at]
-    following = ahead[len(passed)] if len(ahead) > len(passed) else None
     for one in passed:
         if one.is_breach:
             clock.breached_at, clock.breach_cause = clock.due_at, "time"
         else:
             clock.fired_percent = max(clock.fired_percent, one.percent)
+    following = ahead[len(passed)] if len(ahead) > len(passed) else None
+    if following is None and terms.repeat:
+        # One look fires a bounded number of repeats: after a long silence more are due, and another look goes on.
+        following = moments(
+            terms=terms, budget_s=clock.budget_s, elapsed_s=clock.elapsed_s, counted_at=clock.counted_at,
+            due_at=clock.due_at, fired_percent=clock.fired_percent, is_breached=True,
+        )[0]  # fmt: skip
     clock.next_threshold = following.percent if following else None
     clock.next_threshold_at = following.at if following else None
     return _Due(clock, incident, passed)

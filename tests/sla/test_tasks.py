@@ -35,6 +35,16 @@ def open_many(desk: Desk, count: int) -> None:
         )
 
 
+def test_after_a_long_silence_an_unowned_incident_is_due_again_and_again(desk: Desk) -> None:
+    incidents.open_incident(title="Nobody's", by=SYSTEM, at=AT, channel="api", team=desk.team)
+    assert sweep(AT + 30 * 24 * HOUR) > 1
+    own = Clock.objects.get(target="own")
+    assert own.next_threshold_at is not None
+    assert own.next_threshold_at > AT + 30 * 24 * HOUR
+    assert own.next_threshold_at - AT == timedelta(seconds=own.budget_s * (own.fired_percent // 100 + 1))
+    assert ThresholdFired.objects.filter(clock=own).count() == own.fired_percent // 100
+
+
 def test_a_sweep_fires_what_is_due_and_arms_what_comes_next(desk: Desk) -> None:
     open_many(desk, 2)
     assert sweep(AT + 29 * MINUTE) == 0
