@@ -19,6 +19,7 @@ from incidents.actions.frame import (
     choice,
     locked,
     move,
+    queue_of,
     require,
     saved,
     settled,
@@ -160,6 +161,7 @@ def reopen(
     move(incident, "reopening", incident.reopen_by_import if by_import else incident.reopen)
     if incident.assignee_id and not User.objects.filter(pk=incident.assignee_id, is_active=True).exists():
         incident.assignee_id = None
+        incident.team_id = queue_of(incident, incident.team_id, None)
     stay_awake(incident, at)
     saved(incident)
     record(

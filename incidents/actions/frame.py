@@ -161,6 +161,13 @@ def team_for(team: Team | None, service: Service | None, assignee: User | None, 
     return Team.objects.filter(is_triage=True, is_active=True).order_by("id").values_list("pk", flat=True).first()
 
 
+def queue_of(incident: Incident, team_id: int | None, assignee_id: int | None) -> int | None:
+    """The team as given; what would be nobody's goes to the service's owner team, else to the triage team."""
+    if team_id is not None or assignee_id is not None or incident.is_imported:
+        return team_id
+    return team_for(None, incident.service, None, imported=False)
+
+
 def idle_after(at: datetime) -> datetime:
     """Two weekdays later at the same UTC time: the safe default where no calendar says better."""
     moment, left = at.astimezone(UTC), IDLE_WEEKDAYS

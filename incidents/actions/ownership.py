@@ -17,11 +17,11 @@ from incidents.actions.frame import (
     locked,
     move,
     name_of,
+    queue_of,
     require,
     saved,
     settled,
     stay_awake,
-    team_for,
 )
 from incidents.events import IncidentEvent
 from incidents.models import OPEN_STATES, Channel, Incident
@@ -53,8 +53,8 @@ def assign(
 ) -> Incident:
     """Gives the incident to a team's queue or to a person; it does not acknowledge. Records `incident.assigned`.
 
-    A team alone empties the assignee; a person alone leaves the team. Refused: once resolved, to a retired team or a
-    deactivated person. The same team and person again change nothing.
+    A team alone empties the assignee; a person alone leaves the team; neither means the triage team. Refused: once
+    resolved, to a retired team or a deactivated person. The same team and person again change nothing.
     """
     if isinstance(team, Unsaid) and isinstance(assignee, Unsaid):
         raise Invalid("neither team nor assignee is given", field="team", remedy="name a team, a person, or both")
@@ -67,6 +67,7 @@ def assign(
         active_team(None if isinstance(team, Unsaid) else team)
     if assignee_id != old[1]:
         active_user(None if isinstance(assignee, Unsaid) else assignee, "assignee")
+    team_id = queue_of(incident, team_id, assignee_id)
     move(incident, "assigning", incident.assign, team_id, assignee_id)
     if not incident.changed_fields():
         return incident
@@ -178,7 +179,7 @@ def hand_back(*, user: User, by: Actor, at: datetime) -> list[Incident]:
 
 def _handed_back(incident: Incident, by: Actor, at: datetime) -> Incident:
     old = (incident.team_id, incident.assignee_id)
-    team_id = old[0] or team_for(None, incident.service, None, imported=False)
+    team_id = queue_of(incident, old[0], None)
     move(incident, "handing back", incident.assign, team_id, None)
     stay_awake(incident, at)
     saved(incident)
