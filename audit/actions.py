@@ -26,7 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class ActionRefused(Exception):  # noqa: N818  what is refused reads as a fact, not as an error
+class ActionRefused(Exception):
     """A refusal that the caller can act on: what, why, and the way out. Shown as 409 unless the class says other."""
 
     status = 409

@@ -124,7 +124,7 @@ def records(*, exclude: Iterable[str] = ()) -> Records:
     )
 
 
-class StaleRow(DatabaseError):  # noqa: N818  it says what the row is
+class StaleRow(DatabaseError):
     """A save met a newer version of its row; nothing was written. Actions show it as `Stale`."""
 
 
