@@ -18,7 +18,9 @@ register = template.Library()
 
 
 def span(seconds: int) -> str:
-    """`1 h 05 min`: two units, the smaller one padded."""
+    """`1 h 05 min`: two units, the smaller one padded; seconds below a minute."""
+    if 0 <= seconds < 60:
+        return _("%(seconds)d s") % {"seconds": seconds}
     minutes = max(0, seconds) // 60
     days, hours = divmod(minutes // 60, 24)
     if days:

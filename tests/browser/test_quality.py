@@ -1,0 +1,116 @@
+"""What holds for every page: nothing blocked by the content policy, usable by everybody, light."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from incidents.models import Incident
+from postmortems.models import PostMortem
+from tests.browser.test_desk import link_of, paged
+
+pytestmark = pytest.mark.browser
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+#: What one taps on and is smaller than 24 px; boxes have their label as target.
+SMALL = """() => [...document.querySelectorAll('button, .button, nav a, header a:not(.skip), summary, select, input')]
+    .filter(one => !['hidden', 'radio', 'checkbox'].includes(one.type))
+    .map(one => [one, one.getBoundingClientRect()])
+    .filter(([one, box]) => box.width && box.height && (box.width < 24 || box.height < 24))
+    .map(([one, box]) => `${location.pathname} ${one.outerHTML.slice(0, 90)} ${box.width} x ${box.height}`)"""
+OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.removeAttribute('name'); one.open = true })"
+ADMIN = (
+    "/admin/", "/admin/incidents/incident/", "/admin/incidents/incident/add/", "/admin/incidents/service/",
+    "/admin/incidents/service/add/", "/admin/sla/slapolicy/", "/admin/accounts/user/", "/admin/oncall/schedule/",
+    "/admin/audit/event/",
+)  # fmt: skip
+
+
+def own_pages() -> list[str]:
+    """Every page of ours that an agent meets, with an incident in each state."""
+    found = {one.state: one for one in Incident.objects.order_by("id")}
+    incidents = [f"/desk/{one.reference}/" for one in {*found.values(), paged()}]
+    postmortem = PostMortem.objects.latest("id")
+    return [
+        "/desk/?view=open", "/desk/?view=mine", "/desk/?q=card", "/desk/?q=nothing-like-it", "/desk/new/", "/mailbox/",
+        "/mailbox/1/", "/postmortems/", f"/postmortems/{postmortem.pk}/", "/accounts/password/", "/nowhere/",
+        link_of(paged()), "/r/unknown/", *incidents,
+    ]  # fmt: skip
+
+
+def violations(page: Any) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options=RULES).response
+    assert len(found["passes"]) > 5
+    return [f"{page.url} {one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")])
+def test_everybody_can_use_every_page(visit: Any, width: int, scheme: str) -> None:
+    one = visit(width=width, scheme=scheme, script=True)
+    one.go("/accounts/login/")
+    wrong = violations(one.page)
+    one.sign_in("carmen")
+    for path in own_pages():
+        one.go(path)
+        one.page.evaluate(
+            "document.querySelectorAll('details').forEach(one => { one.removeAttribute('name'); one.open = true })"
+        )
+        wrong += violations(one.page)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_page_is_wider_than_the_screen(visit: Any, width: int) -> None:
+    one = visit(width=width, script=True)
+    one.sign_in("carmen")
+    measure = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert [path for path in own_pages() if one.go(path) and one.page.evaluate(measure)] == []
+
+
+def test_targets_are_large_enough_to_tap(visit: Any) -> None:
+    """24 by 24 px; links within sentences are exempt (WCAG 2.5.8)."""
+    one = visit(width=390, script=True)
+    one.sign_in("carmen")
+    small = []
+    for path in own_pages():
+        one.go(path)
+        small += one.page.evaluate(SMALL)
+    assert small == []
+
+
+def test_the_content_policy_blocks_nothing_on_any_page(visit: Any) -> None:
+    one = visit(script=True)
+    one.sign_in("admin")
+    for path in (*own_pages(), *ADMIN, "/api/docs/"):
+        one.go(path)
+        one.page.wait_for_load_state("networkidle")
+    assert [line for line in one.complaints if "status of 404" not in line] == []
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/desk/?view=open", "/desk/new/", "incident", "responder"])
+def test_a_cold_page_is_light(visit: Any, path: str) -> None:
+    """At most 40 KB and five requests, the page that acknowledges 25 KB (goal G7)."""
+    incident = paged()
+    address = {"incident": f"/desk/{incident.reference}/", "responder": link_of(incident)}.get(path, path)
+    one = visit(script=True)
+    if path not in ("/accounts/login/", "responder"):
+        one.sign_in("carmen")
+    cookies = one.page.context.cookies()
+    cold = visit(script=True)
+    cold.page.context.add_cookies(cookies)
+    cold.go(address)
+    cold.page.wait_for_load_state("networkidle")
+    assert 2 <= len(cold.sizes) <= 5
+    assert sum(cold.sizes.values()) <= (25_000 if path == "responder" else 40_000), cold.sizes
+    assert all(size for size in cold.sizes.values())
+
+
+def test_without_a_script_nothing_is_missing(visit: Any) -> None:
+    """No page of ours carries a script at all."""
+    one = visit(script=True)
+    one.sign_in("carmen")
+    scripts = {path: one.page.locator("script, [onclick], [style]").count() for path in own_pages() if one.go(path)}
+    assert {path for path, count in scripts.items() if count} == set()
