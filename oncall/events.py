@@ -27,7 +27,7 @@ KINDS: dict[str, Kind] = {
     PageEvent.STARTED: Kind("A page began to run for an incident.", ("policy", "cause", "drill")),
     PageEvent.JOINED: Kind("A further cause met a page that was running already.", ("policy", "cause")),
     PageEvent.NOTIFIED: Kind(
-        "A level of a round was notified; level 0 is the fallback.", ("round", "level", "users", "messages")
+        "A level of a round was notified; level 0 is the fallback.", ("round", "level", "users", "names", "messages")
     ),
     PageEvent.UNREACHABLE: Kind("Nobody of a level can be reached; the fallback is told.", ("round", "level")),
     PageEvent.ESCALATED: Kind("Nobody confirmed in time, so the page went on.", ("round", "level", "cause")),

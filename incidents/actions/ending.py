@@ -158,6 +158,12 @@ def reopen(
     incident = locked(incident, expected_version)
     by_import = incident.state == State.CLOSED and incident.is_imported and by.kind is ActorKind.JOB
     require(permissions.can_work if by_import else permissions.can_reopen, by, incident, "reopen")
+    take_up_again(incident, by, at, reason=reason, by_import=by_import)
+    return settled(incident)
+
+
+def take_up_again(incident: Incident, by: Actor, at: datetime, *, reason: str, by_import: bool = False) -> None:
+    """In progress again, for a locked incident; what a leaver had held is the queue's."""
     move(incident, "reopening", incident.reopen_by_import if by_import else incident.reopen)
     if incident.assignee_id and not User.objects.filter(pk=incident.assignee_id, is_active=True).exists():
         incident.assignee_id = None
@@ -168,7 +174,6 @@ def reopen(
         IncidentEvent.REOPENED, incident, by, at, reason=reason, count=incident.reopen_count, by_import=by_import,
         assignee=incident.assignee_id,
     )  # fmt: skip
-    return settled(incident)
 
 
 @action

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Team, User
-from audit.actions import ActionRefused, Forbidden, Invalid, action, record
+from audit.actions import ActionRefused, Forbidden, Invalid, action, insert, record
 from audit.actor import Actor, ActorKind
 from audit.queries import fetch, kept
 from incidents import permissions
@@ -148,13 +148,15 @@ def open_incident(
         created_at=at,
         is_drill=is_drill,
         is_imported=imported,
-        **dataclasses.asdict(times),
+        occurred_at=times.occurred_at,
+        detected_at=times.detected_at,
+        reported_at=times.reported_at,
     )
     _set_requester(incident, requester, by)
     _judge(incident, impact, urgency, requester, matrix)
     incident.team_id = team_for(team, service, assignee, imported=imported)
     _first_contact(incident, by, at, started=started, resolved=resolved)
-    incident.save(force_insert=True)
+    insert(incident)
     _record_opening(incident, by, at, reported_at_reason, resolved)
     if resolved is None:
         tell_opened(incident, by, at)

@@ -9,6 +9,7 @@ from audit.actions import Forbidden, action, record
 from audit.actor import Actor
 from audit.context import current_entry
 from incidents import permissions
+from incidents.actions.ending import take_up_again
 from incidents.actions.frame import (
     IllegalTransition,
     active_user,
@@ -107,13 +108,7 @@ def _answered(incident: Incident, by: Actor, at: datetime) -> None:
     if incident.state == State.ON_HOLD and incident.hold_reason == HoldReason.REQUESTER:
         end_hold(incident, by, at, cause="requester")
     elif incident.state == State.RESOLVED and incident.resolution_code == ResolutionCode.NO_ANSWER:
-        incident.reopen()
-        stay_awake(incident, at)
-        saved(incident)
-        record(
-            IncidentEvent.REOPENED, incident, by, at, reason="the requester answered", count=incident.reopen_count,
-            by_import=False,
-        )  # fmt: skip
+        take_up_again(incident, by, at, reason="the requester answered")
 
 
 @action

@@ -8,10 +8,10 @@ import accounts.actions
 from accounts.models import User
 from audit.actor import SYSTEM
 from audit.models import Delivery
-from incidents.actions import hand_back, put_on_hold, reopen, resolve
+from incidents.actions import comment, hand_back, put_on_hold, reopen, resolve
 from sla.models import Clock
 from tests.accounts.factories import TeamFactory, UserFactory
-from tests.incidents.factories import IncidentFactory, ServiceFactory, later
+from tests.incidents.factories import IncidentFactory, ServiceFactory, later, person
 from tests.incidents.trail import fresh, kinds, last
 
 pytestmark = pytest.mark.django_db
@@ -72,4 +72,15 @@ def test_what_is_reopened_after_its_owner_left_has_an_own_clock_again() -> None:
     leave(leaver)
     reopen(incident=incident, by=SYSTEM, at=later(hours=4))
     assert (fresh(incident).assignee_id, last(incident).data["assignee"]) == (None, None)
+    assert Clock.objects.get(incident=incident, target="own", state="running").started_at == later(hours=4)
+
+
+def test_what_the_requester_takes_up_again_after_its_owner_left_has_one_too() -> None:
+    leaver, team, requester = UserFactory(), TeamFactory(), UserFactory()
+    incident = IncidentFactory(team=team, assignee=leaver, requester=requester)
+    resolve(incident=incident, code="no_answer", by=SYSTEM, at=later(minutes=5))
+    leave(leaver)
+    asker = person(requester, "requester")
+    comment(incident=incident, body="I am back.", is_public=True, by=asker, at=later(hours=4))
+    assert (fresh(incident).state, fresh(incident).assignee_id) == ("in_progress", None)
     assert Clock.objects.get(incident=incident, target="own", state="running").started_at == later(hours=4)
