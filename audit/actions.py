@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, models, transaction
+from django.utils.functional import Promise
 
 from audit.actor import Actor
 from audit.context import acting, current_entry, is_acting, restore
@@ -274,6 +275,51 @@ def _attempt(told_to: list[tuple[Subscription, Recorded]]) -> str:
             thing.__dict__.update(state)
         return f"{type(error).__name__}: {error}"[:2000]
     return ""
+
+
+@functools.cache
+def _inserting(model: type[models.Model], once: str) -> tuple[str, list[Any], list[str]]:
+    """The statement, the fields whose values travel, and the attributes that the database gives."""
+    fields = [field for field in model._meta.concrete_fields if not getattr(field, "generated", False)]
+    given = [field for field in fields if field.primary_key or field.has_db_default()]
+    sent = [field for field in fields if field not in given]
+    quote, table = connection.ops.quote_name, connection.ops.quote_name(model._meta.db_table)
+    columns, answers = (", ".join(quote(str(field.column)) for field in some) for some in (sent, given))
+    unless = f"on conflict ({quote(once)}) do nothing" if once else ""
+    statement = (
+        f"insert into {table} ({columns}) select {columns} from jsonb_populate_record(null::{table}, %s::jsonb) "  # noqa: S608  # nosec B608: the model's own names
+        f"{unless} returning {answers}"
+    )
+    return statement, sent, [field.attname for field in given]
+
+
+def insert(row: models.Model, *, once: str = "") -> bool:
+    """Saves a new row by one statement that the server plans once; for what every logged incident writes.
+
+    With `once`, a unique column, a row that has its value already is left alone: then it returns False. Whatever has a
+    default in the database gets it.
+    """
+    statement, sent, given = _inserting(type(row), once)
+    values = {field.column: field.pre_save(row, True) for field in sent}
+    with planned() as cursor:
+        cursor.execute(statement, [json.dumps(values, default=_as_text)])
+        found = cursor.fetchone()
+    if found is None:
+        return False
+    for name, value in zip(given, found, strict=True):
+        setattr(row, name, value)
+    row._state.adding, row._state.db = False, connection.alias
+    if isinstance(row, Tracked):
+        row._remember()
+    return True
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Promise):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} does not travel as JSON: save the row plainly")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+import orjson
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -20,8 +21,10 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+from rest_framework.utils.encoders import JSONEncoder
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +140,26 @@ class StrictJSONParser(BaseParser):
         request = (parser_context or {}).get("request")
         declared = str(request.META.get("CONTENT_LENGTH") or "") if request is not None else ""
         return parse_json(read_limited(stream, int(declared) if declared.isdecimal() and len(declared) < 19 else None))
+
+
+class FastJSONRenderer(JSONRenderer):
+    """The stock renderer's JSON, several times faster; whatever it does not know is left to the stock one."""
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        if data is None or "indent" in (accepted_media_type or ""):
+            return super().render(data, accepted_media_type, renderer_context)
+        try:
+            return orjson.dumps(data, default=self._plain, option=_AS_STOCK)
+        except TypeError:
+            return super().render(data, accepted_media_type, renderer_context)
+
+    @staticmethod
+    def _plain(value: Any) -> Any:
+        return _STOCK.default(value)
+
+
+_AS_STOCK = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+_STOCK = JSONEncoder()
 
 
 class HasActor(BasePermission):

@@ -21,10 +21,11 @@ from audit.rest import not_found
 from servicedesk import views
 
 router = SimpleRouter()
+# Incidents first: patterns are tried in this order, and most calls are theirs.
 for prefix, viewset in chain(
+    incidents.api.ROUTES,
     accounts.api.ROUTES,
     alerts.api.ROUTES,
-    incidents.api.ROUTES,
     notify.api.ROUTES,
     oncall.api.ROUTES,
     postmortems.api.ROUTES,

@@ -12,11 +12,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.actions import ActionRefused, Invalid
+from audit.defaults import FastJSONRenderer
 from audit.models import IdempotencyKey
 from audit.rest.call import actor_of, now_of
 
@@ -77,7 +77,7 @@ def once(request: Request, run: Callable[[], Response], *, hidden: Iterable[str]
             return _again(known, digest)
         same.delete()
         response = run()
-        answer = json.loads(JSONRenderer().render(response.data)) if response.data is not None else None
+        answer = json.loads(FastJSONRenderer().render(response.data)) if response.data is not None else None
         if isinstance(answer, dict):
             answer |= {name: None for name in hidden if name in answer}
         IdempotencyKey.objects.create(

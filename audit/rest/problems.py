@@ -13,12 +13,12 @@ from django.core.signals import got_request_exception
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.actions import ActionRefused
 from audit.context import current_entry
+from audit.defaults import FastJSONRenderer
 from audit.models import APPEND_ONLY, ILLEGAL_STATE, STALE, StaleRow
 
 log = logging.getLogger(__name__)
@@ -196,7 +196,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
 def answer(request: HttpRequest, error: BaseException) -> HttpResponse:
     """The same for views outside the REST framework."""
     refusal = refusal_of(error) or _fault(request, error)
-    body = JSONRenderer().render(refusal.body(request))
+    body = FastJSONRenderer().render(refusal.body(request))
     return HttpResponse(body, status=refusal.status, headers=refusal.headers, content_type=MEDIA_TYPE)
 
 

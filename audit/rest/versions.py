@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import Any
 
 from django.http import HttpRequest
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
+from audit.defaults import FastJSONRenderer
 from audit.models import Tracked
 
 
@@ -18,7 +18,7 @@ def etag_of(row: Any, shown: Any) -> str:
 
     What is shown may change without the row (a clock, a name beside a link), so the version alone would lie in a 304.
     """
-    digest = hashlib.sha256(JSONRenderer().render(shown)).hexdigest()[:12]
+    digest = hashlib.sha256(FastJSONRenderer().render(shown)).hexdigest()[:12]
     version = getattr(row, "version", None)
     return f'"{version}-{digest}"' if version is not None else f'"{digest}"'
 

@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, models
+from django.db import models
 
-from audit.actions import Invalid, action, record
+from audit.actions import Invalid, action, insert, record
 from audit.actor import Actor
-from audit.queries import planned
 from audit.subscriptions import subject_key
 from notify.events import MessageEvent
 from notify.models import Channel, Contact, Message, State
@@ -33,25 +32,6 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise Invalid(f"{name!r} is no header name", field="headers", remedy="letters, digits and dashes only")
         _single_line("headers", value)
     return dict(headers)
-
-
-_FIELDS = [field for field in Message._meta.concrete_fields if not field.primary_key]
-_PUT = (
-    f"insert into {Message._meta.db_table} ({', '.join(str(field.column) for field in _FIELDS)}) "  # noqa: S608  # nosec B608: the model's own names
-    f"values ({', '.join(['%s'] * len(_FIELDS))}) on conflict (dedup_key) do nothing returning id"
-)
-
-
-def _put(message: Message) -> Message:
-    """Inserts it, or gives the one that has its dedup key: one statement, whoever else puts the same one."""
-    values = [field.get_db_prep_save(field.value_from_object(message), connection) for field in _FIELDS]
-    with planned() as cursor:
-        cursor.execute(_PUT, values)
-        row = cursor.fetchone()
-    if row is None:
-        return Message.objects.get(dedup_key=message.dedup_key)
-    message.pk, message._state.adding = row[0], False
-    return message
 
 
 @action(joins=True)
@@ -85,28 +65,28 @@ def enqueue(
     if channel not in Channel.values:
         raise Invalid(f"{channel!r} is no channel", field="channel", remedy=f"one of {', '.join(Channel.values)}")
     about_type, about_id = subject_key(about)
-    message = _put(
-        Message(
-            channel=channel,
-            address=_single_line("address", address),
-            contact=contact,
-            subject=_single_line("subject", subject),
-            body=body.replace("\x00", ""),
-            html=html.replace("\x00", ""),
-            data=dict(data or {}),
-            headers={**thread_headers(dedup_key, thread), **_checked_headers(headers or {})},
-            link=link,
-            dedup_key=dedup_key,
-            topic=topic,
-            about_type=about_type,
-            about_id=about_id,
-            is_urgent=urgent,
-            created_at=at,
-            not_before=not_before,
-            expires_at=expires_at,
-            next_attempt_at=not_before or at,
-        )
+    message = Message(
+        channel=channel,
+        address=_single_line("address", address),
+        contact=contact,
+        subject=_single_line("subject", subject),
+        body=body.replace("\x00", ""),
+        html=html.replace("\x00", ""),
+        data=dict(data or {}),
+        headers={**thread_headers(dedup_key, thread), **_checked_headers(headers or {})},
+        link=link,
+        dedup_key=dedup_key,
+        topic=topic,
+        about_type=about_type,
+        about_id=about_id,
+        is_urgent=urgent,
+        created_at=at,
+        not_before=not_before,
+        expires_at=expires_at,
+        next_attempt_at=not_before or at,
     )
+    if not insert(message, once="dedup_key"):
+        message = Message.objects.get(dedup_key=dedup_key)
     wake_after_commit()
     return message
 
