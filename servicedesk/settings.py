@@ -314,7 +314,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["audit.defaults.HasActor"],
     "DEFAULT_PARSER_CLASSES": ["audit.defaults.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["audit.defaults.FastJSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": ["audit.defaults.PrincipalThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "key": _number("SERVICEDESK_RATE_KEY", 60_000, "API requests a minute of one key; 0: no limit."),
