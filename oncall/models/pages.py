@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, FSMModelMixin, transition
 
+from accounts.roles import STAFF, Role
 from audit.actor import Actor
 from incidents.models import Incident
 from notify.models import Message
@@ -26,6 +27,9 @@ class PageState(models.TextChoices):
 
 class PageQuerySet(models.QuerySet["Page"]):
     def visible_to(self, actor: Actor) -> PageQuerySet:
+        """Those of the incidents that the actor may see; whom the desk calls at night is no requester's business."""
+        if not actor.has_role(*STAFF, Role.INTEGRATION):
+            return self.none()
         return self.filter(incident__in=Incident.objects.visible_to(actor))
 
     def running(self) -> PageQuerySet:

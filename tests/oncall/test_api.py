@@ -150,6 +150,17 @@ def test_pages_of_incidents_out_of_scope_answer_404(paged: Desk) -> None:
     assert stranger.post(f"{API}/pages/{page.pk}/acknowledge/").status_code == 404
 
 
+def test_a_requester_does_not_read_whom_the_desk_paged_for_them() -> None:
+    requester = UserFactory(roles=["requester"])
+    at = desk()
+    incident = at.open(requester=requester)
+    at.pass_time()
+    client = client_for(requester)
+    assert client.get(f"{API}/incidents/{incident.reference}/").status_code == 200
+    assert client.get(f"{API}/pages/").json()["results"] == []
+    assert client.get(f"{API}/pages/{Page.objects.get().pk}/").status_code == 404
+
+
 def test_a_key_without_a_person_never_acknowledges(paged: Desk) -> None:
     page = Page.objects.get()
     assert client_for(None).post(f"{API}/pages/{page.pk}/acknowledge/").status_code == 403
