@@ -51,6 +51,26 @@ def test_a_promise_that_can_not_be_kept_is_an_error_of_its_field(db: None) -> No
     assert policy.versions.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("zone", "Mars/Olympus"),
+        ("zone", ""),
+        ("week", "{}"),
+        ("week", '{"mon": []}'),
+        ("week", '{"mon": [["17:00", "09:00"]]}'),
+        ("holidays", '["soon"]'),
+    ],
+)
+def test_a_calendar_that_never_opens_or_lies_nowhere_is_an_error_of_its_field(db: None, field: str, value: str) -> None:
+    good = {"name": "X", "zone": "UTC", "week": '{"mon": [["09:00", "17:00"]]}', "holidays": "[]", "special": "{}"}
+    add, client, before = reverse("admin:sla_calendar_add"), client_of("admin"), Calendar.objects.count()
+    answer = client.post(add, {**good, "yearly": "[]", field: value})
+    assert field in answer.context["adminform"].form.errors
+    assert Calendar.objects.count() == before
+    assert client.post(add, {**good, "yearly": "[]"}).status_code == 302
+
+
 @pytest.mark.parametrize("name", ["calendar", "calendarversion", "policyversion", "clock", "breach", "queueentry"])
 def test_an_auditor_sees_lists_and_adds_nothing(desk: Desk, name: str) -> None:
     SlaPolicyFactory()
