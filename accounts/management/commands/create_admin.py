@@ -1,4 +1,4 @@
-"""Makes the first administrator of a desk, who makes everybody else."""
+"""Makes the first administrator of a desk, who makes everybody else, and the team that takes what no rule routes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 import accounts.actions
+from accounts.models import Team
+from accounts.queries import actor_for
 from accounts.roles import Role
 from audit.actions import ActionRefused
 from audit.actor import SYSTEM
 from audit.context import entry
+
+TRIAGE = {"name": "Service desk", "slug": "service-desk", "is_triage": True}
 
 
 class Command(BaseCommand):
@@ -28,14 +32,15 @@ class Command(BaseCommand):
         password = getpass.getpass("Password: ") if asks else sys.stdin.readline().rstrip("\n")
         with entry("command"):
             try:
+                now = timezone.now()
                 user = accounts.actions.create_user(
-                    email=options["email"],
-                    name=options["name"],
-                    password=password,
-                    roles=[Role.ADMIN],
-                    by=SYSTEM,
-                    at=timezone.now(),
-                )
+                    email=options["email"], name=options["name"], password=password, roles=[Role.ADMIN], by=SYSTEM,
+                    at=now,
+                )  # fmt: skip
+                # Without a triage team, what nobody routes would be in nobody's queue.
+                if not Team.objects.exists():
+                    accounts.actions.create_team(values=TRIAGE, by=actor_for(user), at=now)
+                    self.stdout.write(f"The team “{TRIAGE['name']}” takes what no rule routes.")
             except ActionRefused as refusal:
                 raise CommandError(f"{refusal.detail} ({refusal.remedy})") from refusal
         self.stdout.write(f"{user.email} is an administrator now.")
