@@ -11,8 +11,13 @@ from tests.architecture.tree import APPS, files, name_of, parsed, rules
 
 CLOCKS = {
     "timezone.now", "datetime.now", "datetime.datetime.now", "datetime.utcnow", "time.time", "date.today",
-    "datetime.date.today", "timezone.localtime", "timezone.localdate", "dt.datetime.now",
+    "datetime.date.today", "timezone.localtime", "timezone.localdate", "dt.datetime.now", "now", "database_time",
+    "queries.database_time", "time.time_ns", "time.monotonic", "dt.date.today",
 }  # fmt: skip
+PRIVATE_ROOMS = {"handlers", "tasks", "api", "admin", "views", "forms"}
+#: The base classes that all share, and what the project itself mounts and drives.
+SHARED_ROOMS = {"audit.admin"}
+MOUNTED_ROOMS = {"api", "tasks"}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "managers", "signals"}
 
 
@@ -49,6 +54,18 @@ def test_rules_import_no_framework() -> None:
     for path in rules():
         framework = {one for one in _imports(path) if one.split(".")[0] in {"django", "rest_framework", "celery"}}
         assert framework == set(), name_of(path)
+
+
+def test_no_app_enters_another_apps_private_rooms() -> None:
+    guilty = []
+    for path in files():
+        own = name_of(path).split("/")[0]
+        private = PRIVATE_ROOMS - (MOUNTED_ROOMS if own == "servicedesk" else set())
+        for one in _imports(path):
+            app, _, room = ".".join(one.split(".")[:2]).partition(".")
+            if app in APPS and app != own and room in private and f"{app}.{room}" not in SHARED_ROOMS:
+                guilty.append(f"{name_of(path)} imports {one}")
+    assert guilty == []
 
 
 def test_settings_come_only_through_django() -> None:

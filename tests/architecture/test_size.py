@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import statistics
 
-from tests.architecture.tree import files, name_of, parsed
+from tests.architecture.tree import ROOT, files, name_of, parsed
 
 
 def _p95(numbers: list[int]) -> int:
@@ -27,3 +28,14 @@ def test_functions_stay_small() -> None:
     }
     assert {name: lines for name, lines in lengths.items() if lines > 80} == {}
     assert _p95(list(lengths.values())) <= 40
+
+
+def test_tests_stay_small() -> None:
+    lengths = [
+        (node.end_lineno or 0) - node.lineno + 1
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    assert len(lengths) > 1000
+    assert statistics.median(lengths) <= 15
