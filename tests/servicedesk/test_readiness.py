@@ -15,6 +15,7 @@ from incidents.models import Incident
 from notify.models import Message
 from oncall.models import Page
 from servicedesk import readiness
+from servicedesk.celery import app
 from servicedesk.models import Heartbeat
 from servicedesk.tasks import heartbeat
 from sla.models import Clock
@@ -31,7 +32,7 @@ PARTS = {"database", "migrations", "triggers", "broker", "sweeps", "overdue", "d
 @pytest.fixture(autouse=True)
 def _broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that answers; the tests' own settings name a socket where nobody listens."""
-    monkeypatch.setattr(readiness.app.conf, "broker_write_url", "memory://")
+    monkeypatch.setattr(app.conf, "broker_write_url", "memory://")
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_work_that_is_overdue_by_a_minute_is_an_alarm() -> None:
 
 @pytest.mark.usefixtures("alive")
 def test_a_broker_that_is_away_is_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness.app.conf, "broker_write_url", "redis+socket:///nowhere/broker.sock")
+    monkeypatch.setattr(app.conf, "broker_write_url", "redis+socket:///nowhere/broker.sock")
     assert wrong() == {"broker"}
     assert "CELERY_BROKER_URL" in asked()[1]["checks"]["broker"]["remedy"]
 
