@@ -45,6 +45,8 @@ def chromium() -> Iterator[Any]:
     """One browser for a module: while Playwright runs, Django takes the thread for an asynchronous one."""
     from playwright.sync_api import sync_playwright
 
+    # Inside Playwright's loop Django keeps other connections: those from before would hold the database open.
+    connections.close_all()
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     with sync_playwright() as playwright:
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

@@ -48,6 +48,7 @@ def test_a_call_is_logged_by_keyboard_in_six_stops(visit: Any) -> None:
     one = visit()
     one.sign_in("ines")
     one.go("/desk/new/")
+    one.page.wait_for_selector("#id_requester:focus")
     keyboard, stops = one.page.keyboard, 1  # the first field has the focus already
     for typed in ("maria@demo.example", "The projector stays dark", "Room 4", "Print", "High"):
         keyboard.type(typed)
@@ -94,7 +95,7 @@ def test_a_note_is_yellow_and_a_reply_says_who_reads_it(visit: Any) -> None:
     assert form.locator("button:visible").inner_text() == "Add internal note"
     form.locator("input[value=on]").check()
     assert form.evaluate("element => getComputedStyle(element).backgroundColor") != yellow
-    assert form.locator("button:visible").inner_text() == f"Send to {incident.requester.name}"  # type: ignore[union-attr]
+    assert form.locator("button:visible").inner_text() == f"Send to {incident.requester.name}"
 
 
 def test_a_responder_acknowledges_from_the_mail_on_a_phone_without_script_or_login(visit: Any) -> None:
