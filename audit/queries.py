@@ -92,6 +92,32 @@ def fetch_one(model: type[ModelT], pk: int) -> ModelT | None:
     return found[0] if found else None
 
 
+def fetch_each(wanted: Sequence[tuple[type[models.Model], int]]) -> list[models.Model | None]:
+    """One row of each of several models by its key, in one statement; None where there is none."""
+    parts = []
+    for model, _ in wanted:
+        select, _, _ = _reading(model)
+        key = connection.ops.quote_name(str(model._meta.pk.column))
+        parts.append(f"(select to_jsonb(x) from ({select} where {key} = %s::bigint) x)")  # noqa: S608  # nosec B608: the model's own names
+    with planned() as cursor:
+        cursor.execute("select " + ", ".join(parts), [pk for _, pk in wanted])
+        found = cursor.fetchone()
+    return [_from_json(model, text) for (model, _), text in zip(wanted, found, strict=True)]
+
+
+def _from_json(model: type[models.Model], text: str | None) -> models.Model | None:
+    """The row that the database wrote as JSON."""
+    if text is None:
+        return None
+    given = json.loads(text)
+    fields = model._meta.concrete_fields
+    values = [
+        given[field.column] if field.get_internal_type() == "JSONField" else field.to_python(given[field.column])
+        for field in fields
+    ]
+    return model.from_db(connection.alias, [field.attname for field in fields], values)
+
+
 @functools.cache
 def stamp_sql() -> str:
     """An expression that differs after any change of the kept tables: where each row lies and who wrote it.

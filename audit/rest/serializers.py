@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from audit.queries import fetch_one
+from audit.queries import fetch_each, fetch_one
 from audit.rest.call import actor_of
 
 #: Instants outside these years overflow somewhere between zone, driver and page.
@@ -51,6 +51,16 @@ class VisibleField(serializers.PrimaryKeyRelatedField[Any]):
     def get_queryset(self) -> Any:
         return self._narrowed(super().get_queryset())
 
+    def sees_all(self) -> bool:
+        """Whether every row of the table may be named here."""
+        given: Any = vars(self).get("queryset")
+        rows = given.all() if isinstance(given, models.Manager) else given
+        return rows is not None and not rows.query.where and self._narrowed(rows) is rows
+
+    @property
+    def model(self) -> Any:
+        return getattr(vars(self).get("queryset"), "model", None)
+
     def _narrowed(self, rows: Any) -> Any:
         """What the caller may see; the rows themselves where that is all of them."""
         request = self.context.get("request")
@@ -61,9 +71,11 @@ class VisibleField(serializers.PrimaryKeyRelatedField[Any]):
         if isinstance(data, float):
             self.fail("incorrect_type", data_type="number with a fraction")
         if type(data) is int:
-            rows: Any = super().get_queryset()
-            if not rows.query.where and self._narrowed(rows) is rows:
-                return fetch_one(rows.model, data) or self.fail("does_not_exist", pk_value=data)
+            known = getattr(self.root, "_fetched", {}).get((self.model, data))
+            if known is not None:
+                return known
+            if self.sees_all():
+                return fetch_one(self.model, data) or self.fail("does_not_exist", pk_value=data)
         return super().to_internal_value(data)
 
 
@@ -83,11 +95,13 @@ class _Strict:
         if reader is None:
             reader = cls()
             setattr(_readers, f"{cls.__module__}.{cls.__qualname__}", reader)
-        reader._context = context
+        reader._context, reader._fetched = context, {}
         try:
+            if isinstance(data, Mapping):
+                reader._fetched = _fetched(reader, data)
             return dict(reader.run_validation(data))
         finally:
-            reader._context = {}
+            reader._context, reader._fetched = {}, {}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -100,6 +114,18 @@ class _Strict:
             if errors:
                 raise serializers.ValidationError(errors)
         return super().to_internal_value(data)  # type: ignore[misc]
+
+
+def _fetched(reader: Any, data: Mapping[Any, Any]) -> dict[tuple[Any, int], Any]:
+    """The rows that the body links to, read together; what the caller may see of is left to each field."""
+    links = [
+        (field, data[name])
+        for name, field in reader.fields.items()
+        if isinstance(field, VisibleField) and type(data.get(name)) is int
+    ]
+    wanted = [(field.model, key) for field, key in links if field.sees_all()]
+    found = fetch_each(wanted) if len(wanted) > 1 else []
+    return {which: row for which, row in zip(wanted, found, strict=False) if row is not None}
 
 
 def _refused(name: str, fields: Mapping[str, Any]) -> ErrorDetail:
