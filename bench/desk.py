@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from typing import Any
 
 from django.db import connection
@@ -24,7 +23,6 @@ class Desk:
     world: World
     size: int
     brief: bool = False
-    larger: Callable[[], Any] | None = None
 
     @property
     def seconds(self) -> float:

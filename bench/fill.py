@@ -47,9 +47,17 @@ def fill(world: World, count: int, at: datetime) -> None:
 
 def _life(world: World, at: datetime) -> Incident:
     return incidents.actions.open_incident(
-        title="Template", description="Template", channel="phone", impact=2, urgency=2, service=world.services[0],
-        category=world.categories[0], requester=world.requesters[0], by=BUILDER, at=at,
-    )  # fmt: skip
+        title="Template",
+        description="Template",
+        channel="phone",
+        impact=2,
+        urgency=2,
+        service=world.services[0],
+        category=world.categories[0],
+        requester=world.requesters[0],
+        by=BUILDER,
+        at=at,
+    )
 
 
 def _waiting(world: World, at: datetime) -> Incident:
@@ -79,23 +87,32 @@ def _closed(world: World, at: datetime) -> Incident:
     return incidents.actions.close(incident=incident, confirmation="The requester confirmed it", by=ann, at=minutes[9])
 
 
+def words() -> list[str]:
+    """The made-up words of the texts, the most frequent first."""
+    return [
+        f"{first}{second}{third}"
+        for first in "bdfglmnprst"
+        for second in ("a", "e", "ol", "ur", "in")
+        for third in ("ba", "der", "ful", "gon", "lem", "mer", "nas", "pot", "rix", "sil", "tan", "vok", "wer", "xen")
+    ]
+
+
 def _texts(cursor: Any) -> None:
     """Paragraphs of words, few of them frequent and most of them rare, as in any language."""
-    chance = random.Random(7)
-    words = [f"{first}{second}{third}" for first in "bdfglmnprst" for second in ("a", "e", "ol", "ur", "in") for third in
-             ("ba", "der", "ful", "gon", "lem", "mer", "nas", "pot", "rix", "sil", "tan", "vok", "wer", "xen")]  # fmt: skip
-    shares = [1 / (place + 1) for place in range(len(words))]
+    chance, known = random.Random(7), words()
+    shares = [1 / (place + 1) for place in range(len(known))]
     cursor.execute("create temp table if not exists bench_text (n int primary key, body text)")
     cursor.execute("truncate bench_text")
-    rows = [(number, " ".join(chance.choices(words, shares, k=40))) for number in range(TEXTS)]
+    rows = [(number, " ".join(chance.choices(known, shares, k=40))) for number in range(TEXTS)]
     cursor.executemany("insert into bench_text values (%s, %s)", rows)
     cursor.execute("analyze bench_text")
 
 
 def _without_text_indexes(cursor: Any) -> list[str]:
-    """Drops the text indexes of incidents; gives the statements that make them again, which is faster in one go."""
+    """Drops the text indexes of incidents; gives the statements that make them again in one go."""
     cursor.execute(
-        "select indexname, indexdef from pg_indexes where tablename = 'incidents_incident' and indexdef like '%% gin %%'"
+        "select indexname, indexdef from pg_indexes "
+        "where tablename = 'incidents_incident' and indexdef like '%% gin %%'"
     )
     found = cursor.fetchall()
     for name, _ in found:
@@ -116,22 +133,36 @@ def _copy(cursor: Any, life: Incident, count: int, first: int, number: int, worl
     _rows(cursor, history, "id", life.pk, count, {**own, **empty}, past)
     _rows(cursor, Clock, "incident_id", life.pk, count, {"id": "", "incident_id": f"{first} + g"}, past, later=not past)
     _rows(
-        cursor, Event, "about_id", life.pk, count,
+        cursor,
+        Event,
+        "about_id",
+        life.pk,
+        count,
         {
-            "id": "", "about_id": f"{first} + g",
+            "id": "",
+            "about_id": f"{first} + g",
             "subject_id": f"case when t.subject_type = 'incidents.incident' then {first} + g else t.subject_id end",
         },
-        past, where="and t.about_type = 'incidents.incident'",
-    )  # fmt: skip
+        past,
+        where="and t.about_type = 'incidents.incident'",
+    )
     entry = {"incident_id": f"{first} + g", "team_id": teams, "assignee_id": agents}
     _rows(cursor, QueueEntry, "incident_id", life.pk, count, entry, past, later=not past)
 
 
 def _rows(
-    cursor: Any, model: Any, key: str, value: int, count: int, own: Mapping[str, str], past: bool, *,
-    later: bool = False, where: str = "",
-) -> None:  # fmt: skip
-    """Inserts `count` copies of the template's rows of one table; an empty expression leaves a column to its default."""
+    cursor: Any,
+    model: Any,
+    key: str,
+    value: int,
+    count: int,
+    own: Mapping[str, str],
+    past: bool,
+    *,
+    later: bool = False,
+    where: str = "",
+) -> None:
+    """Inserts `count` copies of the template's rows of a table; an empty expression leaves a column to its default."""
     names, values = [], []
     for field in model._meta.concrete_fields:
         expression = own.get(field.column, _moved(field, past=past, later=later))

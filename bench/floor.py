@@ -52,39 +52,103 @@ def _insert(table: str, values: dict[str, str], source: str = "") -> str:
 
 _EMPTY = "''"
 _INCIDENT = {
-    "number": "nextval('bench_number')", "version": "1", "title": "%(title)s", "description": "%(description)s",
-    "kind": "'incident'", "channel": "'phone'", "source_label": _EMPTY, "external_ref": _EMPTY, "state": "'new'",
-    "impact": "2", "urgency": "2", "matrix_id": "1", "is_vip_raised": "false", "priority": "3",
-    "priority_override_reason": _EMPTY, "category_id": "%(category)s", "service_id": "%(service)s",
-    "team_id": "%(team)s", "requester_id": "%(requester)s", "logged_by_id": "%(requester)s", "detected_by": _EMPTY,
-    "reported_at": "now()", "created_at": "now()", "hold_reason": _EMPTY, "resolution_code": _EMPTY,
-    "cause_code": _EMPTY, "resolution_notes": _EMPTY, "fix_kind": _EMPTY, "workaround_outcome": _EMPTY,
-    "confirmation": _EMPTY, "cancel_reason": _EMPTY, "cancel_detail": _EMPTY, "reopen_count": "0",
-    "reassignment_count": "0", "is_drill": "false", "is_imported": "false", "idle_at": "now()",
-}  # fmt: skip
+    "number": "nextval('bench_number')",
+    "version": "1",
+    "title": "%(title)s",
+    "description": "%(description)s",
+    "kind": "'incident'",
+    "channel": "'phone'",
+    "source_label": _EMPTY,
+    "external_ref": _EMPTY,
+    "state": "'new'",
+    "impact": "2",
+    "urgency": "2",
+    "matrix_id": "1",
+    "is_vip_raised": "false",
+    "priority": "3",
+    "priority_override_reason": _EMPTY,
+    "category_id": "%(category)s",
+    "service_id": "%(service)s",
+    "team_id": "%(team)s",
+    "requester_id": "%(requester)s",
+    "logged_by_id": "%(requester)s",
+    "detected_by": _EMPTY,
+    "reported_at": "now()",
+    "created_at": "now()",
+    "hold_reason": _EMPTY,
+    "resolution_code": _EMPTY,
+    "cause_code": _EMPTY,
+    "resolution_notes": _EMPTY,
+    "fix_kind": _EMPTY,
+    "workaround_outcome": _EMPTY,
+    "confirmation": _EMPTY,
+    "cancel_reason": _EMPTY,
+    "cancel_detail": _EMPTY,
+    "reopen_count": "0",
+    "reassignment_count": "0",
+    "is_drill": "false",
+    "is_imported": "false",
+    "idle_at": "now()",
+}
 _HISTORY = {
     **{name: f"i.{name}" for name in ("id", *_INCIDENT) if name != "version"},
-    "history_date": "clock_timestamp()", "history_type": "'+'", "version": "1", "schema_version": "1",
-    "xid": "pg_current_xact_id()::text::bigint", "actor_kind": "'key'", "actor_id": "'bench'",
-    "actor_label": "'bench'", "on_behalf_of": _EMPTY, "actor_channel": "'api'", "request_id": "'r'", "salts": "'{}'",
-    "commitments": "'{}'", "row_hash": "'\\x00'",
-}  # fmt: skip
+    "history_date": "clock_timestamp()",
+    "history_type": "'+'",
+    "version": "1",
+    "schema_version": "1",
+    "xid": "pg_current_xact_id()::text::bigint",
+    "actor_kind": "'key'",
+    "actor_id": "'bench'",
+    "actor_label": "'bench'",
+    "on_behalf_of": _EMPTY,
+    "actor_channel": "'api'",
+    "request_id": "'r'",
+    "salts": "'{}'",
+    "commitments": "'{}'",
+    "row_hash": "'\\x00'",
+}
 _CLOCK = {
-    "incident_id": "i.id", "target": "x.target", "cycle": "1", "priority": "3", "state": "'running'",
-    "started_at": "now()", "budget_s": "3600", "elapsed_s": "0", "counted_at": "now()", "breach_cause": _EMPTY,
-    "due_at": "now() + interval '90 days'", "fired_percent": "0", "next_threshold": "50",
+    "incident_id": "i.id",
+    "target": "x.target",
+    "cycle": "1",
+    "priority": "3",
+    "state": "'running'",
+    "started_at": "now()",
+    "budget_s": "3600",
+    "elapsed_s": "0",
+    "counted_at": "now()",
+    "breach_cause": _EMPTY,
+    "due_at": "now() + interval '90 days'",
+    "fired_percent": "0",
+    "next_threshold": "50",
     "next_threshold_at": "now() + interval '90 days'",
-}  # fmt: skip
+}
 _EVENT = {
-    "kind": "'incident.opened'", "subject_type": "'incidents.incident'", "subject_id": "i.id",
-    "about_type": "'incidents.incident'", "about_id": "i.id", "at": "now()", "recorded_at": "clock_timestamp()",
-    "actor_kind": "'key'", "actor_id": "'bench'", "actor_label": "'bench'", "on_behalf_of": _EMPTY,
-    "channel": "'api'", "request_id": "'r'", "reason": _EMPTY, "data": "'{\"priority\": 3, \"state\": \"new\"}'",
-}  # fmt: skip
+    "kind": "'incident.opened'",
+    "subject_type": "'incidents.incident'",
+    "subject_id": "i.id",
+    "about_type": "'incidents.incident'",
+    "about_id": "i.id",
+    "at": "now()",
+    "recorded_at": "clock_timestamp()",
+    "actor_kind": "'key'",
+    "actor_id": "'bench'",
+    "actor_label": "'bench'",
+    "on_behalf_of": _EMPTY,
+    "channel": "'api'",
+    "request_id": "'r'",
+    "reason": _EMPTY,
+    "data": '\'{"priority": 3, "state": "new"}\'',
+}
 _QUEUE = {
-    "incident_id": "i.id", "team_id": "i.team_id", "priority": "3", "state": "'new'", "target": "'own'",
-    "is_breached": "false", "due_at": "now()",
-}  # fmt: skip
+    "incident_id": "i.id",
+    "team_id": "i.team_id",
+    "priority": "3",
+    "state": "'new'",
+    "target": "'own'",
+    "is_breached": "false",
+    "due_at": "now()",
+}
 
 
 def _create() -> str:
@@ -124,8 +188,9 @@ def prepare(incidents: int) -> None:
         cursor.execute("create sequence bench_number start 100000000")
         cursor.execute(
             f"insert into bench_incident ({names}) select {names} from incidents_incident where state = 'in_progress' "
-            "order by id desc limit %s", [incidents]
-        )  # fmt: skip
+            "order by id desc limit %s",
+            [incidents],
+        )
         targets = "cross join (values ('acknowledge'), ('respond'), ('resolve'), ('own')) x(target)"
         cursor.execute(_insert("bench_clock", _CLOCK, f"from bench_incident i {targets}"))
         cursor.execute("vacuum analyze")

@@ -165,9 +165,12 @@ def alternate(*sides: Side, rounds: int, seconds: float, connections: int = 8) -
     for number in range(-1, rounds):
         for side in sides:
             sample = run(
-                side.web, side.ask, seconds=min(1.0, seconds) if number < 0 else seconds, connections=connections,
+                side.web,
+                side.ask,
+                seconds=min(1.0, seconds) if number < 0 else seconds,
+                connections=connections,
                 answered=side.answered,
-            )  # fmt: skip
+            )
             if sample.bad > sample.answers * 0.01:
                 raise BadAnswers(
                     f"{side.name}: {sample.bad} of {sample.answers} answers were refusals:\n{sample.first_bad}"

@@ -82,7 +82,14 @@ def measure(desk: Desk) -> list[Figure]:
     detail = {"sent": count, "arrived": len(taken), "doubled": doubled, "p50_s": p50, "p99_s": p99, "max_s": taken[-1]}
     return [
         Figure(
-            "P12", f"alert to provider, {len(taken)} of {count} pages", f"p50 {p50 * 1000:.0f} ms", f"p99 {p99 * 1000:.0f} ms",
-            p99, "s", f"p99 <= {GOAL:.0f} s (the trial: noted)", None, detail,
+            "P12",
+            f"alert to provider, {len(taken)} of {count} pages",
+            f"p50 {p50 * 1000:.0f} ms",
+            f"p99 {p99 * 1000:.0f} ms",
+            p99,
+            "s",
+            f"p99 <= {GOAL:.0f} s (the trial: noted)",
+            None,
+            detail,
         )
-    ]  # fmt: skip
+    ]

@@ -18,10 +18,15 @@ DESCRIPTION = "User reports that the printer does not answer since this morning;
 def body(desk: Desk, number: int) -> dict[str, Any]:
     world = desk.world
     return {
-        "title": f"Printer {number} on floor {number % 30} is offline", "description": DESCRIPTION, "channel": "phone",
-        "impact": 2, "urgency": 2, "service": world.services[0].pk, "category": world.categories[number % 10].pk,
+        "title": f"Printer {number} on floor {number % 30} is offline",
+        "description": DESCRIPTION,
+        "channel": "phone",
+        "impact": 2,
+        "urgency": 2,
+        "service": world.services[0].pk,
+        "category": world.categories[number % 10].pk,
         "requester": world.requesters[number % len(world.requesters)].pk,
-    }  # fmt: skip
+    }
 
 
 def measure(desk: Desk) -> list[Figure]:
@@ -30,9 +35,13 @@ def measure(desk: Desk) -> list[Figure]:
     asked = [statements("POST", PATH, world.agent_key, body(desk, next(turn))) for _ in range(2)][-1]
     empty = request("POST", "/bench/floor/", body=body(desk, 0))
     raw = {
-        "title": "Printer 1234 on floor 12 is offline", "description": DESCRIPTION, "service": world.services[0].pk,
-        "category": world.categories[0].pk, "team": world.teams[0].pk, "requester": world.requesters[0].pk,
-    }  # fmt: skip
+        "title": "Printer 1234 on floor 12 is offline",
+        "description": DESCRIPTION,
+        "service": world.services[0].pk,
+        "category": world.categories[0].pk,
+        "team": world.teams[0].pk,
+        "requester": world.requesters[0].pk,
+    }
     one = request("POST", "/bench/create/", body=raw)
     ours = Side("create", lambda: request("POST", PATH, body=body(desk, next(turn)), key=world.agent_key), desk.web)
     bare = Side("empty DRF view", lambda: empty, desk.web)
@@ -41,16 +50,32 @@ def measure(desk: Desk) -> list[Figure]:
     share = ratio(ours, bare)
     holds = share >= LEAST and len(asked) <= STATEMENTS
     detail = {
-        "statements": len(asked), "goal_held": share >= GOAL, "share_of_one_statement": ratio(ours, single),
-        "limit": ratio(single, bare), "sides": {side.name: side.described() for side in (ours, bare, single)},
-    }  # fmt: skip
+        "statements": len(asked),
+        "goal_held": share >= GOAL,
+        "share_of_one_statement": ratio(ours, single),
+        "limit": ratio(single, bare),
+        "sides": {side.name: side.described() for side in (ours, bare, single)},
+    }
     return [
         Figure(
-            "P1", f"create by REST, {len(asked)} statements", f"{ours.median():.0f}/s", f"{bare.median():.0f}/s empty view",
-            share, "of it", f"{GOAL}, at least {LEAST} with <= {STATEMENTS}", holds, detail,
+            "P1",
+            f"create by REST, {len(asked)} statements",
+            f"{ours.median():.0f}/s",
+            f"{bare.median():.0f}/s empty view",
+            share,
+            "of it",
+            f"{GOAL}, at least {LEAST} with <= {STATEMENTS}",
+            holds,
+            detail,
         ),
         Figure(
-            "P1", "the same beside one statement in one view", f"{ours.median():.0f}/s", f"{single.median():.0f}/s",
-            ratio(ours, single), "of it", f"(the limit is {ratio(single, bare):.2f} of the empty view)", None,
+            "P1",
+            "the same beside one statement in one view",
+            f"{ours.median():.0f}/s",
+            f"{single.median():.0f}/s",
+            ratio(ours, single),
+            "of it",
+            f"(the limit is {ratio(single, bare):.2f} of the empty view)",
+            None,
         ),
-    ]  # fmt: skip
+    ]

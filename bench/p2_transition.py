@@ -63,7 +63,14 @@ def measure(desk: Desk) -> list[Figure]:
     detail = {"hold": len(first), "resume": len(second), "sides": {one.name: one.described() for one in (ours, single)}}
     return [
         Figure(
-            "P2", f"transition by REST, {asked} statements", f"{ours.median():.0f}/s", f"{single.median():.0f}/s raw",
-            share, "of it", f"{GOAL} with <= {STATEMENTS}", None, {**detail, "held": share >= GOAL and asked <= STATEMENTS},
+            "P2",
+            f"transition by REST, {asked} statements",
+            f"{ours.median():.0f}/s",
+            f"{single.median():.0f}/s raw",
+            share,
+            "of it",
+            f"{GOAL} with <= {STATEMENTS}",
+            None,
+            {**detail, "held": share >= GOAL and asked <= STATEMENTS},
         )
-    ]  # fmt: skip
+    ]

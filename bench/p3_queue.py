@@ -32,10 +32,19 @@ def measure(desk: Desk) -> list[Figure]:
     asked = len([statements("GET", api_path, world.agent_key) for _ in range(2)][-1])
     return [
         Figure(
-            "P3", f"fifty incidents, {name}", f"{side.median():.0f}/s", f"{bare.median():.0f}/s json_agg",
-            1 / ratio(side, bare), "x its cost", f"<= {GOAL:.0f}", None,
-            {"held": 1 / ratio(side, bare) <= GOAL, "statements": asked if side is api else None,
-             "sides": {one.name: one.described() for one in (side, bare)}},
+            "P3",
+            f"fifty incidents, {name}",
+            f"{side.median():.0f}/s",
+            f"{bare.median():.0f}/s json_agg",
+            1 / ratio(side, bare),
+            "x its cost",
+            f"<= {GOAL:.0f}",
+            None,
+            {
+                "held": 1 / ratio(side, bare) <= GOAL,
+                "statements": asked if side is api else None,
+                "sides": {one.name: one.described() for one in (side, bare)},
+            },
         )
         for name, side in ((f"API ({asked} statements)", api), ("desk page", page))
-    ]  # fmt: skip
+    ]

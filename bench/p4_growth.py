@@ -17,14 +17,14 @@ from bench.report import Figure
 from bench.servers import Web
 
 GOAL = 1.3
-#: How many times larger the second desk is unless the run's own size says more.
-TIMES = 5
+#: A desk of this size is the small side; a run that is no larger grows a copy of its own to so many times its size.
+SMALL, TIMES = 10_000, 5
 
 
 def _asks(desk: Desk, numbers: list[int], claimable: list[int]) -> dict[str, Ask]:
     world, chance, turn = desk.world, random.Random(3), itertools.count(5_000_000)
     waiting = iter(claimable)
-    words = ["olmer", "gurtan", "delsil", "mafulx", "tolrix", "pinnas"]
+    words = fill.words()[40:120]
 
     def get(path: Callable[[], str]) -> Ask:
         return lambda: request("GET", path(), key=world.agent_key)
@@ -72,41 +72,54 @@ def _use(desk: Desk, database: str) -> None:
 
 
 def measure(desk: Desk) -> list[Figure]:
-    """The larger desk is a copy of the run's, filled further."""
-    desk.servers.create_database("bench_larger", _closed(desk))
-    more = desk.size * (TIMES - 1)
+    """A run of 10,000 beside five times as many, a larger one beside 10,000."""
+    grows = desk.size <= SMALL
+    name, template = ("bench_larger", "bench") if grows else ("bench_smaller", "bench_empty")
+    more = desk.size * (TIMES - 1) if grows else SMALL
+    _free(desk, template)
+    desk.servers.create_database(name, template)
     try:
-        _use(desk, "bench_larger")
+        _use(desk, name)
         fill.fill(desk.world, more, timezone.now())
         theirs = _prepared(desk)
         _use(desk, "bench")
         ours = _prepared(desk)
-        with servers.web(desk.servers, "bench_larger") as larger:
-            return _compare(desk, larger, _asks(desk, *ours), _asks(desk, *theirs), desk.size + more)
+        with servers.web(desk.servers, name) as other:
+            mine, yours = (desk.web, _asks(desk, *ours)), (other, _asks(desk, *theirs))
+            sizes = (desk.size, desk.size + more) if grows else (SMALL, desk.size)
+            return _compare(desk, *((mine, yours) if grows else (yours, mine)), sizes)
     finally:
         _use(desk, "bench")
 
 
-def _closed(desk: Desk) -> str:
-    """The run's database as a template: nobody may be connected to it."""
+def _free(desk: Desk, database: str) -> None:
+    """A template may have nobody connected to it; the web server connects again by itself."""
     connection.close()
     with desk.servers.link("postgres") as link:
-        link.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'bench'")
-    return "bench"
+        link.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
 
 
-def _compare(desk: Desk, larger: Web, small: dict[str, Ask], large: dict[str, Ask], size: int) -> list[Figure]:
+def _compare(
+    desk: Desk, small: tuple[Web, dict[str, Ask]], large: tuple[Web, dict[str, Ask]], sizes: tuple[int, int]
+) -> list[Figure]:
     found = []
-    for name in small:
-        one, other = Side(name, small[name], desk.web), Side(f"{name}, larger", large[name], larger)
+    for name in small[1]:
+        one, other = Side(name, small[1][name], small[0]), Side(f"{name}, larger", large[1][name], large[0])
         # Claims use up what they claim: fewer and shorter rounds.
         alternate(one, other, rounds=2 if name == "claim" else desk.rounds, seconds=desk.seconds / 2, connections=4)
         growth = ratio(other, one, "p50_ms")
+        sides = {side.name: side.described() for side in (one, other)}
         found.append(
             Figure(
-                "P4", f"{name} at {size:,} beside {desk.size:,}", f"{other.median('p50_ms'):.1f} ms",
-                f"{one.median('p50_ms'):.1f} ms", growth, "x", f"<= {GOAL}", None,
-                {"held": growth <= GOAL, "sides": {side.name: side.described() for side in (one, other)}},
+                "P4",
+                f"{name}, {sizes[1]:,} beside {sizes[0]:,}",
+                f"{other.median('p50_ms'):.1f} ms",
+                f"{one.median('p50_ms'):.1f} ms",
+                growth,
+                "x",
+                f"<= {GOAL}",
+                None,
+                {"held": growth <= GOAL, "sides": sides},
             )
-        )  # fmt: skip
+        )
     return found

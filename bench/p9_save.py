@@ -12,7 +12,14 @@ def measure(desk: Desk) -> list[Figure]:
     holds = found["ratio"] <= 1.7 or found["more_ms"] <= 0.8
     return [
         Figure(
-            "P9", "a save with its history, durable", f"{found['with_ms']:.2f} ms", f"{found['without_ms']:.2f} ms without",
-            found["ratio"], "x", "1.5, at least 1.7 or + 0.8 ms", holds, found,
+            "P9",
+            "a save with its history, durable",
+            f"{found['with_ms']:.2f} ms",
+            f"{found['without_ms']:.2f} ms without",
+            found["ratio"],
+            "x",
+            "1.5, at least 1.7 or + 0.8 ms",
+            holds,
+            found,
         )
-    ]  # fmt: skip
+    ]

@@ -65,6 +65,8 @@ def desk_of(size: int, *, brief: bool = False) -> Iterator[Any]:
             call_command("migrate", verbosity=0)
         with _timed(f"data, {size} incidents"):
             made = world.build(timezone.now())
+            connection.close()
+            held.create_database("bench_empty", "bench")
             fill.fill(made, size, timezone.now())
         try:
             with servers.web(held, "bench") as web:
@@ -93,10 +95,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", 1)[0])
     parser.add_argument("--only", default=",".join(FIGURES), help="P1,P9")
     parser.add_argument("--size", default=os.environ.get("SIZE") or "10k", help="incidents: 10k, 50k, 1m")
+    parser.add_argument(
+        "--brief", action="store_true", help="short rounds, to see that it runs; the figures mean nothing"
+    )
     parser.add_argument("--json", type=Path, help="write the JSON lines to this file too")
     given = parser.parse_args()
     names = [one for one in FIGURES if one in given.only.upper().split(",")]
-    with desk_of(size_of(given.size)) as desk:
+    with desk_of(size_of(given.size), brief=given.brief) as desk:
         found = measure(desk, names)
     if given.json:
         given.json.write_text("".join(f"{one.line()}\n" for one in found))

@@ -167,9 +167,12 @@ def _server(servers: Servers, database: str, argv: list[str], log: str) -> Serve
 def child(servers: Servers, database: str, *argv: str) -> subprocess.Popen[bytes]:
     """A process of the project that the run may kill."""
     return subprocess.Popen(
-        [sys.executable, *argv], env=dict(os.environ) | servers.environ(database), cwd=BASE_DIR,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, *argv],
+        env=dict(os.environ) | servers.environ(database),
+        cwd=BASE_DIR,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def cpu_seconds(pid: int) -> float:

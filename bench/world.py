@@ -49,10 +49,11 @@ def build(at: datetime) -> World:
     teams = [
         accounts.actions.create_team(
             values={"name": f"Team {number}", "slug": f"team-{number}", "tier": 1, "is_triage": number == 1},
-            by=BUILDER, at=at,
+            by=BUILDER,
+            at=at,
         )
         for number in range(TEAMS)
-    ]  # fmt: skip
+    ]
     agents = [_person(f"agent{number}", "agent", at) for number in range(AGENTS)]
     for number, user in enumerate(agents):
         accounts.actions.set_membership(
@@ -73,9 +74,17 @@ def build(at: datetime) -> World:
     _intake, intake_key = _source("monitoring", services[2], 3, at)
     _, paging_key = _source("pager", services[1], 1, at)
     return World(
-        teams=teams, agents=agents, requesters=requesters, services=services, categories=categories,
-        agent_key=agent_key, machine_key=machine_key, intake_key=intake_key, paging_key=paging_key, paged=paged,
-    )  # fmt: skip
+        teams=teams,
+        agents=agents,
+        requesters=requesters,
+        services=services,
+        categories=categories,
+        agent_key=agent_key,
+        machine_key=machine_key,
+        intake_key=intake_key,
+        paging_key=paging_key,
+        paged=paged,
+    )
 
 
 def _person(name: str, role: str, at: datetime) -> User:
@@ -86,9 +95,13 @@ def _person(name: str, role: str, at: datetime) -> User:
 
 def _source(name: str, service: Service, rating: int, at: datetime) -> tuple[Any, str]:
     values = {
-        "name": name, "adapter": "generic", "service": service, "impact": rating, "urgency": rating,
+        "name": name,
+        "adapter": "generic",
+        "service": service,
+        "impact": rating,
+        "urgency": rating,
         "storm_limit": 1_000_000_000,
-    }  # fmt: skip
+    }
     return alerts.actions.create_source(values=values, by=BUILDER, at=at)
 
 
