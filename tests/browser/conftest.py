@@ -26,11 +26,15 @@ ARGUMENTS = (
 )  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if CHROMIUM is None:
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine (Debian: apt install chromium)"))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a Chromium one of them stands for all, so that the report has one line."""
+    mine = [item for item in items if item.get_closest_marker("browser")]
+    if CHROMIUM is not None or not mine:
+        return
+    reason = f"{len(mine)} tests in a browser: no Chromium on this machine (Debian: apt install chromium)"
+    mine[0].add_marker(pytest.mark.skip(reason=reason))
+    items[:] = [item for item in items if item not in mine[1:]]
+    config.hook.pytest_deselected(items=mine[1:])
 
 
 @pytest.fixture(scope="session")
