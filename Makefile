@@ -28,8 +28,10 @@ check: install ## style, types, layers, schema, migrations, architecture
 bench: install ## measured figures, with data of its own making (SIZE=1m for a million incidents)
 	@.venv/bin/python bench/run.py $(ARGS)
 
-proof: install ## the long tests
-	@HYPOTHESIS_PROFILE=proof .venv/bin/pytest -n $(WORKERS) -m proof $(ARGS)
+proof: install ## the long tests: whole logs, 200 races, 20,000 examples of each property
+	@RACES=200 .venv/bin/pytest -n $(WORKERS) -m proof $(ARGS)
+	@RACES=200 .venv/bin/pytest tests/incidents/test_races.py
+	@HYPOTHESIS_PROFILE=proof .venv/bin/pytest -n $(WORKERS) -k "properties or fold or lifecycle"
 
 lock: install ## the hashed locks, after a change of pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh scripts/lock.sh $(ARGS)

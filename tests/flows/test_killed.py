@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def _address() -> str:
+def database_address() -> str:
+    """The clone that this test works on, for a process of its own."""
     settings = connection.settings_dict
     return f"postgresql:///{settings['NAME']}?host={quote(str(settings['HOST']), safe='')}&user={settings['USER']}"
 
@@ -33,7 +34,7 @@ def _die(verb: str, step: int = 1) -> list[str]:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.flows.dying", verb, str(step)],
         cwd=ROOT,
-        env={**os.environ, "SERVICEDESK_CLUSTER": "test", "DATABASE_URL": _address()},
+        env={**os.environ, "SERVICEDESK_CLUSTER": "test", "DATABASE_URL": database_address()},
         capture_output=True,
         text=True,
         timeout=300,

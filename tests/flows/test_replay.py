@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,11 @@ from oncall.models import Page
 from servicedesk.replay import log, world
 from servicedesk.replay.run import Replay, Report
 from sla.models import Clock
+from tests.flows.test_killed import database_address
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FOLDER = Path(os.environ.get("ITSM_LOGS", Path(__file__).resolve().parents[3] / "shared" / "data" / "itsm"))
+WHOLE = FOLDER / "uci_incident_event_log_train.csv.gz"
 SAMPLE = FOLDER / "uci_sample_300_incidents.csv.gz"
 HEAD = (
     "number,incident_state,reassignment_count,reopen_count,made_sla,caller_id,opened_at,sys_updated_at,contact_type,"
@@ -165,3 +170,33 @@ def test_the_real_sample_agrees() -> None:
     assert share["reassignments"] >= 0.995
     assert share["sla_p3"] >= 0.992
     assert report.effective == report.history_rows
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not WHOLE.exists(), reason=f"no event log at {WHOLE.name}: set ITSM_LOGS to its folder")
+def test_the_whole_log_agrees_and_a_second_run_changes_nothing(committed_db: None) -> None:
+    """By the command itself, in shards and with commits, as an admin would run it."""
+    first = _command(WHOLE)
+    share = first["agreement_percent"]
+    assert first["accepted_percent"] >= 99.8
+    assert (share["state"], share["reopens"], share["priority"], share["matrix"]) == (100, 100, 100, 100)
+    assert share["reassignments"] >= 99.5
+    assert share["sla_p3"] >= 99.2
+    assert share["sla_p4"] >= 99.8
+    assert first["effective_changes"] == first["history_rows"]
+    again = _command(WHOLE)
+    assert (again["skipped"], again["effective_changes"]) == (first["incidents"], 0)
+    assert (Message.objects.count(), Page.objects.count()) == (0, 0)
+
+
+def _command(path: Path) -> dict[str, Any]:
+    ran = subprocess.run(
+        [sys.executable, "manage.py", "replay", str(path)],
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "SERVICEDESK_CLUSTER": "test", "DATABASE_URL": database_address()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    return dict(json.loads(ran.stdout))
