@@ -91,7 +91,7 @@ def acknowledge_page(*, page_id: int, by: Actor, at: datetime) -> Page:
     return page
 
 
-@action
+@action(joins=True)
 def acknowledge_pages(*, incident: Incident, by: Actor, at: datetime) -> list[Page]:
     """Hands every running or exhausted page of an acknowledged incident to the person who acknowledged it."""
     handed = []
@@ -103,7 +103,7 @@ def acknowledge_pages(*, incident: Incident, by: Actor, at: datetime) -> list[Pa
     return handed
 
 
-@action
+@action(joins=True)
 def stop_pages(*, incident: Incident, cause: str, by: Actor, at: datetime) -> list[Page]:
     """Ends all pages of an incident that is over and cancels what they have queued. Records `page.stopped`."""
     pages = queries.open_pages(incident.pk)
@@ -187,7 +187,7 @@ def extend(*, page_id: int, by: Actor, at: datetime) -> Page:
     return page
 
 
-@action
+@action(joins=True)
 def note_activity(*, incident: Incident, by: Actor, at: datetime) -> int:
     """A sign of life by the holder starts the time-out anew; returns how many pages it concerned."""
     if not by.is_person:

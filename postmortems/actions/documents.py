@@ -37,7 +37,7 @@ class NotPublishable(ActionRefused):
     code = "not_publishable"
 
 
-@action
+@action(joins=True)
 def owe(*, incident: Incident, by: Actor, at: datetime) -> PostMortem | None:
     """Drafts the post-mortem that a resolved incident owes by the first rule it falls under; None when it owes none.
 
