@@ -187,13 +187,23 @@ class Life:
         ]
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_no_life_leaves_an_incident_without_care(seed: int) -> None:
+def live(seed: int) -> None:
     life = Life(seed)
     for number in range(25):
         life.step()
         assert found(life.at) == {}, number
     assert not Delivery.objects.open().exists()
+
+
+@pytest.mark.parametrize("seed", [0, 6, 9, 11])
+def test_no_life_leaves_an_incident_without_care(seed: int) -> None:
+    live(seed)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_no_life_of_a_hundred_leaves_an_incident_without_care(seed: int) -> None:
+    live(seed)
 
 
 def test_the_lives_are_worth_looking_at() -> None:
