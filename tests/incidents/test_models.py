@@ -156,12 +156,24 @@ PLANS = {
 }
 
 
+#: A search is answered by two indexes together.
+_BESIDE = {"incidents_words": ["incidents_title_trigrams"], "incidents_title_trigrams": ["incidents_words"]}
+
+
 @pytest.mark.parametrize("index", PLANS)
 def test_no_sweep_and_no_search_scans_the_table(index: str) -> None:
+    """With its own index as the only one beside the keys: on an empty table the planner would take any of them."""
     with connection.cursor() as cursor:
         cursor.execute("set local enable_seqscan = off")
+        cursor.execute(
+            "select indexrelid::regclass::text from pg_index where indrelid = 'incidents_incident'::regclass "
+            "and not indisunique and not indexrelid::regclass::text = any(%s)",
+            [[index, *_BESIDE.get(index, [])]],
+        )
+        for (other,) in cursor.fetchall():
+            cursor.execute(f"drop index {other}")
     plan = PLANS[index]().order_by().explain()
-    assert index in plan or "incidents_by_state" in plan
+    assert index in plan
     assert "Seq Scan on incidents_incident" not in plan
 
 
