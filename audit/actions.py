@@ -279,7 +279,7 @@ def _attempt(told_to: list[tuple[Subscription, Recorded]]) -> str:
 
 @functools.cache
 def _inserting(model: type[models.Model], once: str) -> tuple[str, list[Any], list[str]]:
-    """The statement, the fields whose values travel, and the attributes that the database gives."""
+    """The statement, what travels (column, attribute, how the field makes its value), what the database gives."""
     fields = [field for field in model._meta.concrete_fields if not getattr(field, "generated", False)]
     given = [field for field in fields if field.primary_key or field.has_db_default()]
     sent = [field for field in fields if field not in given]
@@ -290,7 +290,9 @@ def _inserting(model: type[models.Model], once: str) -> tuple[str, list[Any], li
         f"insert into {table} ({columns}) select {columns} from jsonb_populate_record(null::{table}, %s::jsonb) "  # noqa: S608  # nosec B608: the model's own names
         f"{unless} returning {answers}"
     )
-    return statement, sent, [field.attname for field in given]
+    made = [field.pre_save if type(field).pre_save is not models.Field.pre_save else None for field in sent]
+    travels = [(field.column, field.attname, make) for field, make in zip(sent, made, strict=True)]
+    return statement, travels, [field.attname for field in given]
 
 
 def insert(row: models.Model, *, once: str = "") -> bool:
@@ -300,7 +302,8 @@ def insert(row: models.Model, *, once: str = "") -> bool:
     default in the database gets it.
     """
     statement, sent, given = _inserting(type(row), once)
-    values = {field.column: field.pre_save(row, True) for field in sent}
+    here = row.__dict__
+    values = {column: here[name] if make is None else make(row, True) for column, name, make in sent}
     with planned() as cursor:
         cursor.execute(statement, [json.dumps(values, default=_as_text)])
         found = cursor.fetchone()

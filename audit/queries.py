@@ -53,6 +53,8 @@ def planned() -> Any:
 
     Values travel beside the statement: cast those whose type it does not say (`%s::bigint`), a null above all.
     """
+    # As Django's own cursor begins: a connection that died since the last request is replaced.
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     link: Any = connection.connection
     if link.prepare_threshold is None:

@@ -24,6 +24,7 @@ moved as (
     from chosen where c.id = chosen.id returning c.id)
 select count(*) from moved
 """
+_READY = "select count(*) from pg_stat_activity where application_name = 'bench.sweeper'"
 _FOUND = """
 select count(*), count(distinct subject_id),
        coalesce(extract(epoch from max(recorded_at) - %(due)s), 0),
@@ -93,10 +94,11 @@ def _lost(killed: dict[str, float]) -> Figure:
 
 def _run(desk: Desk, *, kill: bool) -> dict[str, float]:
     count = min(10_000, desk.size // 10) if not desk.brief else 20
-    due = timezone.now() + timedelta(seconds=4)
+    sweepers = [child(desk.servers, "bench", "-m", "bench.sweeper") for _ in range(2)]
+    wait_until(lambda: _one(_READY, []) == (2,), 60)
+    due = timezone.now() + timedelta(seconds=2)
     (armed,) = _one(_ARM, [count, due - timedelta(microseconds=1), due])
     (before,) = _one("select count(*) from sla_breach", [])
-    sweepers = [child(desk.servers, "bench", "-m", "bench.sweeper") for _ in range(2)]
     try:
         if kill:
             wait_until(lambda: _one(_FOUND, {"due": due})[0] > 0, 30, every=0.01)

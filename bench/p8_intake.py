@@ -9,7 +9,7 @@ from bench.desk import Desk
 from bench.load import Side, alternate, ratio, request
 from bench.report import Figure
 
-#: Alerta 9 at 10 k alerts made 82/s on the machine on which the empty view answered 2,200/s (docs/performance.md).
+#: Alerta 9 at 10 k alerts made 82/s on the machine on which the empty view answered 2,200/s.
 ALERTA = 82 / 2200
 GROUP = 10
 

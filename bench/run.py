@@ -1,4 +1,4 @@
-"""`make bench`: starts servers of its own, makes its data, measures the figures of docs/performance.md, prints a table.
+"""`make bench`: starts servers of its own, makes its data, measures each figure with both its sides, prints a table.
 
     .venv/bin/python bench/run.py [--only P1,P9] [--size 10k|50k|1m] [--json FILE]
 

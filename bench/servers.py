@@ -27,7 +27,7 @@ from servicedesk.server.attachment import Attachment, Server
 from servicedesk.server.locations import Locations
 
 HOME = BASE_DIR / "var" / "bench"
-WORKERS, THREADS = 2, 2
+WORKERS, THREADS = 2, 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

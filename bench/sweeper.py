@@ -9,7 +9,12 @@ import django
 
 def main() -> None:
     django.setup()
+    from django.db import connection
+
     from sla import tasks
+
+    with connection.cursor() as cursor:
+        cursor.execute("set application_name = 'bench.sweeper'")
 
     while True:
         tasks.sweep()

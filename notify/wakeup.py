@@ -16,7 +16,7 @@ SENDER = "notify.tasks.send_due"
 #: After a broker failed, nothing is tried for this long.
 PAUSE_SECONDS = 5.0
 #: Commits that follow each other this closely share a wake-up.
-GAP_SECONDS = 0.02
+GAP_SECONDS = 0.1
 
 
 class _Wake:
