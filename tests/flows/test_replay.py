@@ -139,7 +139,11 @@ def test_a_broken_row_is_counted_by_its_reason(tmp_path: Path, broken: dict[str,
     assert report.accepted == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", gzip.compress(b"number\nINC1\n"), b"\x1f\x8bbroken"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"a,b\n1,2\n", gzip.compress(b"number\nINC1\n", mtime=0), b"\x1f\x8bbroken"],
+    ids=["empty", "other columns", "too few columns", "no gzip"],
+)
 def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "log.csv.gz"
     path.write_bytes(content)
