@@ -23,7 +23,7 @@ SMALL, TIMES = 10_000, 5
 
 def _asks(desk: Desk, numbers: list[int], claimable: list[int]) -> dict[str, Ask]:
     world, chance, turn = desk.world, random.Random(3), itertools.count(5_000_000)
-    waiting = iter(claimable)
+    waiting = itertools.cycle(claimable)
     words = fill.words()[40:120]
 
     def get(path: Callable[[], str]) -> Ask:
