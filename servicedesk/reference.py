@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
@@ -57,10 +59,14 @@ def flows_page() -> str:
     )
 
 
+_APP_LIST = re.compile(r"\^\(\?P<app_label>[^)]*\)")
+
+
 def routes(patterns: list[Any] | None = None, prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
     """Every route of the URL map with its full pattern."""
-    for one in get_resolver().url_patterns if patterns is None else patterns:
-        here = prefix + str(one.pattern)
+    for one in get_resolver(settings.ROOT_URLCONF).url_patterns if patterns is None else patterns:
+        # The admin's index of an app lists the apps in the order in which they happened to be registered.
+        here = prefix + _APP_LIST.sub("<app_label>", str(one.pattern))
         if isinstance(one, URLResolver):
             yield from routes(one.url_patterns, here)
         else:
