@@ -92,7 +92,8 @@ def _who(path: str, view: Any) -> str:
 def _methods(view: Any) -> str:
     actions = getattr(view, "actions", None)
     if actions:
-        return ", ".join(sorted(one.upper() for one in actions))
+        # The framework adds `head` to a view's methods when it is called for the first time.
+        return ", ".join(sorted(one.upper() for one in actions if one != "head"))
     view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
     if view_class is not None:
         return ", ".join(one.upper() for one in ("get", "post", "patch", "put", "delete") if hasattr(view_class, one))
