@@ -179,7 +179,8 @@ class SectionTextAdmin(_PartAdmin):
     def change_row(
         self, row: SectionText, values: dict[str, Any], *, by: Actor, at: Any, expected_version: int | None
     ) -> SectionText:
-        return postmortems.actions.write_section(section=row, **values, by=by, at=at, expected_version=expected_version)
+        given = {"body": row.body, **values}
+        return postmortems.actions.write_section(section=row, **given, by=by, at=at, expected_version=expected_version)
 
     def _may_write(self, request: HttpRequest, obj: Any) -> bool:
         return obj.kind != SectionKind.TIMELINE and super()._may_write(request, obj)

@@ -55,6 +55,8 @@ def expected_version_of(request: HttpRequest | Request, row: Tracked | None = No
     tags = [_TAG.fullmatch(one) for one in header.split(",")]
     if not all(tags):
         raise Invalid("If-Match holds no ETag of ours", field="If-Match", remedy='send the ETag as received, e.g. "7"')
+    if row is not None and not hasattr(row, "version"):
+        raise Invalid("this object has no version to match", field="If-Match", remedy="leave If-Match out")
     versions = [int(tag[1]) for tag in tags if tag]
     return row.version if row is not None and row.version in versions else versions[0]
 

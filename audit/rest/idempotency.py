@@ -68,7 +68,7 @@ def once(request: Request, run: Callable[[], Response], *, hidden: Iterable[str]
     if not _KEY.fullmatch(key):
         raise Invalid("the key is 1 to 200 visible ASCII characters", field=HEADER, remedy="send for example a UUID")
     actor, at, digest = actor_of(request), now_of(request), _body_hash(request)
-    principal, route = f"{actor.kind}:{actor.id}", f"{request.method} {request.path}"
+    principal, route = f"{actor.kind}:{actor.id}", f"{request.method} {request.get_full_path_info().partition('?')[0]}"
     with transaction.atomic():
         _lock(principal, route, key)
         same = IdempotencyKey.objects.filter(principal=principal, route=route, key=key)

@@ -268,6 +268,9 @@ def change_matrix(
     now = PriorityMatrix.objects.select_for_update().filter(is_current=True).first()
     if now is not None and expected_version is not None:
         assert_fresh(now, expected_version)
+    for name_of_list, given in (("rows", rows), ("impacts", impacts), ("urgencies", urgencies)):
+        if given is not None and not isinstance(given, list | tuple):
+            raise Invalid(f"{name_of_list} is no list", field=name_of_list, remedy="give a list, one entry per side")
     sides = [list(row) if isinstance(row, list | tuple) else row for row in rows]
     if wrong := problems(sides):
         raise Invalid("; ".join(wrong), field="rows", remedy="give rows of priorities from 1 to 5, one per impact")

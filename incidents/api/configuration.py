@@ -63,6 +63,7 @@ class PriorityMatrixSerializer(StrictModelSerializer):
             "version",
         ]  # fmt: skip
         read_only_fields: ClassVar[list[str]] = ["number", "is_current", "created_at", "version"]
+        extra_kwargs: ClassVar[dict[str, Any]] = {"rows": {"required": True}}
 
 
 class PriorityMatrixViewSet(ConfigViewSet):

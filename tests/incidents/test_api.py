@@ -360,6 +360,8 @@ def test_the_matrix_is_saved_as_a_new_version(admin: APIClient, agent: APIClient
     assert (saved.status_code, saved.data["number"], saved.data["is_current"]) == (201, 2, True)
     assert agent.get("/api/v1/priority-matrix/?is_current=true").data["results"][0]["number"] == 2
     assert admin.post("/api/v1/priority-matrix/", {"rows": [[1, 9]]}, format="json").status_code == 400
+    for wrong in ({}, {"rows": 1.5}, {"rows": [[1]], "impacts": 5}, {"rows": [[1]], "urgencies": "a"}):
+        assert admin.post("/api/v1/priority-matrix/", wrong, format="json").status_code == 400, wrong
     assert admin.patch("/api/v1/priority-matrix/1/", {"rows": [[1]]}, format="json").status_code == 405
     assert agent.post("/api/v1/priority-matrix/", {"rows": [[1]]}, format="json").status_code == 403
 

@@ -161,6 +161,11 @@ def test_a_requester_does_not_read_whom_the_desk_paged_for_them() -> None:
     assert client.get(f"{API}/pages/{Page.objects.get().pk}/").status_code == 404
 
 
+def test_a_page_has_no_version_to_match(paged: Desk) -> None:
+    answer = client_for(paged.olu).post(f"{API}/pages/{Page.objects.get().pk}/acknowledge/", HTTP_IF_MATCH='"1"')
+    assert (answer.status_code, fields(answer)) == (400, {"If-Match"})
+
+
 def test_a_key_without_a_person_never_acknowledges(paged: Desk) -> None:
     page = Page.objects.get()
     assert client_for(None).post(f"{API}/pages/{page.pk}/acknowledge/").status_code == 403
