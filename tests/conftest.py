@@ -27,6 +27,15 @@ def pytest_runtest_setup() -> None:
     socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
 
 
+@pytest.fixture
+def one_window(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Counts of a rate limit fall into one window, however long the test takes and whatever minute it is."""
+    from audit import defaults
+
+    test = request.node.nodeid
+    monkeypatch.setattr(defaults, "_window", lambda what, who, window: f"limit:{test}:{what}:{who}:{window}")
+
+
 def _administer(parameters: dict[str, Any], statement: str) -> None:
     with psycopg.connect(**{**parameters, "dbname": "postgres"}, autocommit=True) as link:
         link.execute(statement)

@@ -14,7 +14,6 @@ from rest_framework.test import APIClient
 
 from accounts import actions
 from accounts.models import ApiKey, User
-from audit import defaults
 from audit.actor import SYSTEM
 from audit.models import Event
 from tests.accounts.factories import AT, SECRET, ApiKeyFactory, UserFactory, bearer
@@ -80,9 +79,8 @@ def test_the_key_stands_in_no_log_and_no_answer(caplog: pytest.LogCaptureFixture
     assert "7" * 64 not in answer.content.decode()
 
 
-def test_guessing_keys_has_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one window of the limit, however long the test takes."""
-    monkeypatch.setattr(defaults, "_window", lambda what, who, window: f"limit:{what}:{who}:{window}")
+@pytest.mark.usefixtures("one_window")
+def test_guessing_keys_has_to_wait() -> None:
     for _ in range(100):
         assert _get("Bearer sdk_x").status_code == 401
     assert _get("Bearer sdk_x").status_code == 429
@@ -130,6 +128,7 @@ def test_a_leaver_does_not_get_in() -> None:
     assert _sign_in(Client()).status_code == 200
 
 
+@pytest.mark.usefixtures("one_window")
 def test_after_ten_failures_an_account_has_to_wait_even_with_the_right_password() -> None:
     _person()
     for number in range(10):
@@ -137,6 +136,7 @@ def test_after_ten_failures_an_account_has_to_wait_even_with_the_right_password(
     assert _sign_in(Client(), REMOTE_ADDR="10.0.1.1").status_code == 429
 
 
+@pytest.mark.usefixtures("one_window")
 def test_after_fifty_failures_an_address_has_to_wait_whatever_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.forms.PER_ADDRESS", 5)
     _person()

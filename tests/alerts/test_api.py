@@ -98,6 +98,7 @@ def test_a_switched_off_source_is_not_found(post: Post) -> None:
     assert refusal(post(AlertSourceFactory(is_active=False), message(alert()))) == (404, "key")
 
 
+@pytest.mark.usefixtures("one_window")
 def test_guessing_keys_is_slowed_down_without_stopping_the_others(client: Client, source: AlertSource) -> None:
     for _ in range(api.UNKNOWN_KEYS):
         client.post("/api/v1/intake/sdi_guess/", b"{}", content_type="application/json")

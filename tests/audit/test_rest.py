@@ -246,6 +246,7 @@ def test_a_session_needs_its_csrf_token() -> None:
     _problem(client.post(TEAMS, {"name": "A", "slug": "a"}), 403)
 
 
+@pytest.mark.usefixtures("one_window")
 def test_too_many_requests_are_told_when_to_come_back(admin: APIClient, settings: Any) -> None:
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": {"key": 3}}
     answers = [admin.get(TEAMS) for _ in range(4)]
