@@ -26,9 +26,9 @@ def test_a_person_keeps_everything_below_the_clone() -> None:
 
 
 def test_root_keeps_data_where_another_uid_can_reach_it() -> None:
-    places = locations(Path("/root/desk"), {}, uid=0)
+    places = locations(Path("/srv/desk"), {}, uid=0)
     assert places.state.parent == Path("/var/lib/servicedesk")
-    assert places.state != locations(Path("/root/desk2"), {}, uid=0).state
+    assert places.state != locations(Path("/srv/desk2"), {}, uid=0).state
 
 
 @pytest.mark.parametrize("name", ["a" * 200, "with space", "ünï"])
