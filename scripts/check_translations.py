@@ -21,7 +21,10 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = {"es": "Spanish", "pt": "Portuguese"}
-PACKAGES = ("accounts", "alerts", "audit", "incidents", "notify", "oncall", "postmortems", "servicedesk", "sla")
+PACKAGES = (
+    "accounts", "alerts", "audit", "incidents", "integrations", "metrics", "notify", "oncall", "postmortems",
+    "servicedesk", "sla",
+)  # fmt: skip
 #: How each marking function names its arguments, in order.
 MARKERS = {
     "_": ("singular",),

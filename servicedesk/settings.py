@@ -114,6 +114,8 @@ INSTALLED_APPS = [
     "oncall",
     "alerts",
     "postmortems",
+    "integrations",
+    "metrics",
     "servicedesk",
 ]
 

@@ -7,12 +7,12 @@ import functools
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("audit", "accounts", "notify", "incidents", "sla", "oncall", "alerts", "postmortems")
+APPS = ("audit", "accounts", "notify", "incidents", "sla", "oncall", "alerts", "postmortems", "integrations", "metrics")
 PACKAGES = (*APPS, "servicedesk")
 #: The layer of each app; a lower number may not know a higher one, equals do not know each other.
 LAYER = {
     "audit": 0, "accounts": 1, "notify": 2, "incidents": 3, "sla": 4,
-    "oncall": 5, "alerts": 5, "postmortems": 5, "servicedesk": 6,
+    "oncall": 5, "alerts": 5, "postmortems": 5, "integrations": 5, "metrics": 6, "servicedesk": 7,
 }  # fmt: skip
 #: Pure modules, or packages of them: functions of values.
 _RULES = (

@@ -1,0 +1,8 @@
+"""Declares the integrations app: mail in and signed webhooks out."""
+
+from django.apps import AppConfig
+
+
+class IntegrationsConfig(AppConfig):
+    name = "integrations"
+    default_auto_field = "django.db.models.BigAutoField"
