@@ -1,4 +1,4 @@
-"""The incident: its times, its state machine, and what the database refuses."""
+"""The incident and its fields; its moves, its constraints and who sees it stand in modules of their own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from operator import and_
 from typing import Any, Self
 
 from django.conf import settings
-from django.contrib.postgres.indexes import BrinIndex, GinIndex
-from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.contrib.postgres.search import SearchQuery
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMField
 
 from audit.actor import Actor
 from audit.models import Tracked, personal, records
@@ -31,14 +30,15 @@ from incidents.models.choices import (
     WorkaroundOutcome,
 )
 from incidents.models.configuration import Category, PriorityMatrix, Service
+from incidents.models.constraints import CONSTRAINTS, INDEXES
+from incidents.models.transitions import Transitions
+from incidents.models.words import SEARCHED
 from incidents.permissions import sees_all
 
 _NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
 _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
 
 
-#: What full-text search reads; the index of the same expression answers it. 'simple' keeps words of all languages.
-SEARCHED = SearchVector("title", "description", config="simple")
 #: A trigram says nothing about shorter words.
 SHORTEST_TYPO = 4
 
@@ -110,19 +110,7 @@ def _sorted_by(model: type[models.Model], name: Any, **options: Any) -> Any:
     )
 
 
-def _both_or_none(one: str, other: str, name: str) -> models.CheckConstraint:
-    return models.CheckConstraint(
-        condition=Q(**{f"{one}__isnull": True, f"{other}__isnull": True})
-        | Q(**{f"{one}__isnull": False, f"{other}__isnull": False}),
-        name=name,
-    )
-
-
-def _is_imported(incident: Any) -> bool:
-    return bool(incident.is_imported)
-
-
-class Incident(FSMModelMixin, Tracked):
+class Incident(Transitions, Tracked):
     """Something that keeps people from working, from the first word to the confirmed end.
 
     The priority is stored, though derived: the queue sorts by it and the matrix version that judged it stays readable.
@@ -188,7 +176,7 @@ class Incident(FSMModelMixin, Tracked):
     cancelled_at = _moment(_("cancelled at"))
 
     hold_reason = models.CharField(_("on hold for"), max_length=30, choices=HoldReason.choices, blank=True)
-    hold_until = models.DateTimeField(_("wake-up"), null=True, blank=True)
+    hold_until = _moment(_("wake-up"))
     held_at = _moment(_("on hold since"))
     resolution_code = models.CharField(_("resolution code"), max_length=30, choices=ResolutionCode.choices, blank=True)
     cause_code = models.CharField(_("cause"), max_length=30, choices=CauseCode.choices, blank=True)
@@ -218,96 +206,8 @@ class Incident(FSMModelMixin, Tracked):
         verbose_name = _("incident")
         verbose_name_plural = _("incidents")
         ordering = ["-number"]
-        indexes = [
-            models.Index(fields=["state", "-number"], name="incidents_by_state"),
-            models.Index(fields=["-number"], condition=Q(state__in=OPEN_STATES), name="incidents_open"),
-            models.Index(
-                fields=["team", "priority"], condition=Q(state__in=OPEN_STATES), name="incidents_open_of_team"
-            ),
-            models.Index(fields=["team", "-number"], name="incidents_of_team"),
-            models.Index(
-                fields=["assignee", "-number"], condition=Q(assignee__isnull=False), name="incidents_of_assignee"
-            ),
-            models.Index(
-                fields=["requester", "-number"], condition=Q(requester__isnull=False), name="incidents_of_requester"
-            ),
-            models.Index(
-                fields=["logged_by", "-number"], condition=Q(logged_by__isnull=False), name="incidents_of_logger"
-            ),
-            models.Index(fields=["hold_until"], condition=Q(state=_ON_HOLD), name="incidents_wake_up_due"),
-            models.Index(fields=["close_due_at"], condition=Q(close_due_at__isnull=False), name="incidents_close_due"),
-            models.Index(fields=["idle_at"], condition=Q(idle_at__isnull=False), name="incidents_idle_due"),
-            models.Index(
-                fields=["priority_override_until"],
-                condition=Q(priority_override_until__isnull=False),
-                name="incidents_override_due",
-            ),
-            BrinIndex(fields=["reported_at"], name="incidents_reported", pages_per_range=32),
-            GinIndex(SEARCHED, name="incidents_words"),
-            GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="incidents_title_trigrams"),
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["external_ref"],
-                condition=Q(is_imported=True) & ~Q(external_ref=""),
-                name="incidents_imported_once",
-            ),
-            models.CheckConstraint(
-                condition=Q(impact__gte=1, impact__lte=10, urgency__gte=1, urgency__lte=10),
-                name="incidents_inputs_in_range",
-            ),
-            models.CheckConstraint(condition=Q(priority__gte=1, priority__lte=5), name="incidents_priority_in_range"),
-            models.CheckConstraint(
-                condition=Q(
-                    priority_override__isnull=True, priority_override_reason="", priority_override_until__isnull=True
-                )
-                | Q(priority_override__isnull=False, priority_override=F("priority")) & ~Q(priority_override_reason=""),
-                name="incidents_override_has_reason",
-            ),
-            models.CheckConstraint(
-                condition=Q(occurred_at__isnull=True)
-                | Q(detected_at__isnull=True)
-                | Q(occurred_at__lte=F("detected_at")),
-                name="incidents_occurred_before_detected",
-            ),
-            models.CheckConstraint(
-                condition=(Q(detected_at__isnull=True) | Q(detected_at__lte=F("reported_at")))
-                & (Q(occurred_at__isnull=True) | Q(occurred_at__lte=F("reported_at"))),
-                name="incidents_detected_before_reported",
-            ),
-            models.CheckConstraint(
-                condition=Q(reported_at__lte=F("created_at")), name="incidents_reported_before_saved"
-            ),
-            _both_or_none("acknowledged_at", "acknowledged_by", "incidents_acknowledged_pair"),
-            models.CheckConstraint(
-                condition=Q(state=_ON_HOLD, hold_until__isnull=False, held_at__isnull=False) & ~Q(hold_reason="")
-                | ~Q(state=_ON_HOLD) & Q(hold_reason="", hold_until__isnull=True, held_at__isnull=True),
-                name="incidents_hold_complete",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=[_RESOLVED, _CLOSED], resolved_at__isnull=False) & ~Q(resolution_code="")
-                | ~Q(state__in=[_RESOLVED, _CLOSED])
-                & Q(resolved_at__isnull=True, resolved_by__isnull=True, resolution_code="", close_due_at__isnull=True),
-                name="incidents_resolution_complete",
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    state=_CLOSED, closed_at__isnull=False, closed_at__gte=F("resolved_at"), close_due_at__isnull=True
-                )
-                | ~Q(state=_CLOSED) & Q(closed_at__isnull=True, closed_by__isnull=True, confirmation=""),
-                name="incidents_closing_complete",
-            ),
-            models.CheckConstraint(
-                condition=Q(state=_CANCELLED, cancelled_at__isnull=False) & ~Q(cancel_reason="")
-                | ~Q(state=_CANCELLED) & Q(cancelled_at__isnull=True, cancel_reason="", cancel_detail=""),
-                name="incidents_cancel_complete",
-            ),
-            models.CheckConstraint(
-                condition=Q(idle_at__isnull=True) | Q(state__in=[_NEW, _ASSIGNED, _IN_PROGRESS]),
-                name="incidents_idle_while_open",
-            ),
-            models.CheckConstraint(condition=~Q(recurrence_of=F("id")), name="incidents_recur_of_another"),
-        ]
+        indexes = INDEXES
+        constraints = CONSTRAINTS
 
     def __str__(self) -> str:
         return self.reference
@@ -319,68 +219,3 @@ class Incident(FSMModelMixin, Tracked):
     @property
     def is_open(self) -> bool:
         return self.state in OPEN_STATES
-
-    @transition("state", source=[_NEW, _ASSIGNED], target=_ASSIGNED)
-    @transition("state", source=_IN_PROGRESS, target=_IN_PROGRESS)
-    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
-    def assign(self, team_id: int | None, assignee_id: int | None) -> None:
-        self.reassignment_count += team_id != self.team_id
-        self.team_id, self.assignee_id = team_id, assignee_id
-
-    @transition("state", source=[_NEW, _ASSIGNED], target=_IN_PROGRESS)
-    def start(self) -> None:
-        """Work begins; who starts is not said here, because an import may not know."""
-
-    @transition("state", source=[_NEW, _ASSIGNED, _IN_PROGRESS], target=_IN_PROGRESS)
-    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
-    def acknowledge(self, user_id: int, at: datetime) -> None:
-        self.acknowledged_at, self.acknowledged_by_id = at, user_id
-        if self.assignee_id is None:
-            self.assignee_id = user_id
-
-    @transition("state", source=[_NEW, _ASSIGNED, _IN_PROGRESS], target=_ON_HOLD)
-    def put_on_hold(self, reason: str, until: datetime, at: datetime) -> None:
-        self.hold_reason, self.hold_until, self.held_at = reason, until, at
-        self.idle_at = None
-
-    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
-    def change_hold(self, reason: str, until: datetime) -> None:
-        self.hold_reason, self.hold_until = reason, until
-
-    @transition("state", source=_ON_HOLD, target=_IN_PROGRESS)
-    def resume(self) -> None:
-        self._end_hold()
-
-    @transition("state", source=list(OPEN_STATES), target=_RESOLVED)
-    def resolve(self, at: datetime, user_id: int | None) -> None:
-        self._end_hold()
-        self.resolved_at, self.resolved_by_id, self.idle_at = at, user_id, None
-        if self.assignee_id is None:
-            self.assignee_id = user_id
-
-    @transition("state", source=_RESOLVED, target=_IN_PROGRESS)
-    def reopen(self) -> None:
-        self._forget_resolution()
-
-    @transition("state", source=_CLOSED, target=_IN_PROGRESS, conditions=[_is_imported])
-    def reopen_by_import(self) -> None:
-        self._forget_resolution()
-        self.closed_at, self.closed_by_id, self.confirmation = None, None, ""
-
-    @transition("state", source=_RESOLVED, target=_CLOSED)
-    def close(self, at: datetime, user_id: int | None) -> None:
-        self.closed_at, self.closed_by_id, self.close_due_at = at, user_id, None
-
-    @transition("state", source=list(OPEN_STATES), target=_CANCELLED)
-    def cancel(self, reason: str, detail: str, at: datetime) -> None:
-        self._end_hold()
-        self.cancel_reason, self.cancel_detail, self.cancelled_at, self.idle_at = reason, detail, at, None
-
-    def _end_hold(self) -> None:
-        self.hold_reason, self.hold_until, self.held_at = "", None, None
-
-    def _forget_resolution(self) -> None:
-        self.reopen_count += 1
-        self.resolved_at, self.resolved_by_id, self.close_due_at = None, None, None
-        self.resolution_code = self.cause_code = self.resolution_notes = self.fix_kind = self.workaround_outcome = ""
-        self.closing_category_id = None

@@ -1,0 +1,90 @@
+"""The state machine of an incident: which verb leads from where to where, and what it writes of its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django_fsm import FSMModelMixin, transition
+
+from incidents.models.choices import OPEN_STATES, State
+
+_NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
+_RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
+
+
+def _is_imported(incident: Any) -> bool:
+    return bool(incident.is_imported)
+
+
+class Transitions(FSMModelMixin, models.Model):
+    """The moves of `Incident.state`; actions check who may and record, these only say what is possible."""
+
+    class Meta:
+        abstract = True
+
+    @transition("state", source=[_NEW, _ASSIGNED], target=_ASSIGNED)
+    @transition("state", source=_IN_PROGRESS, target=_IN_PROGRESS)
+    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
+    def assign(self: Any, team_id: int | None, assignee_id: int | None) -> None:
+        self.reassignment_count += team_id != self.team_id
+        self.team_id, self.assignee_id = team_id, assignee_id
+
+    @transition("state", source=[_NEW, _ASSIGNED], target=_IN_PROGRESS)
+    def start(self: Any) -> None:
+        """Work begins; who starts is not said here, because an import may not know."""
+
+    @transition("state", source=[_NEW, _ASSIGNED, _IN_PROGRESS], target=_IN_PROGRESS)
+    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
+    def acknowledge(self: Any, user_id: int, at: datetime) -> None:
+        self.acknowledged_at, self.acknowledged_by_id = at, user_id
+        if self.assignee_id is None:
+            self.assignee_id = user_id
+
+    @transition("state", source=[_NEW, _ASSIGNED, _IN_PROGRESS], target=_ON_HOLD)
+    def put_on_hold(self: Any, reason: str, until: datetime, at: datetime) -> None:
+        self.hold_reason, self.hold_until, self.held_at = reason, until, at
+        self.idle_at = None
+
+    @transition("state", source=_ON_HOLD, target=_ON_HOLD)
+    def change_hold(self: Any, reason: str, until: datetime) -> None:
+        self.hold_reason, self.hold_until = reason, until
+
+    @transition("state", source=_ON_HOLD, target=_IN_PROGRESS)
+    def resume(self: Any) -> None:
+        self._end_hold()
+
+    @transition("state", source=list(OPEN_STATES), target=_RESOLVED)
+    def resolve(self: Any, at: datetime, user_id: int | None) -> None:
+        self._end_hold()
+        self.resolved_at, self.resolved_by_id, self.idle_at = at, user_id, None
+        if self.assignee_id is None:
+            self.assignee_id = user_id
+
+    @transition("state", source=_RESOLVED, target=_IN_PROGRESS)
+    def reopen(self: Any) -> None:
+        self._forget_resolution()
+
+    @transition("state", source=_CLOSED, target=_IN_PROGRESS, conditions=[_is_imported])
+    def reopen_by_import(self: Any) -> None:
+        self._forget_resolution()
+        self.closed_at, self.closed_by_id, self.confirmation = None, None, ""
+
+    @transition("state", source=_RESOLVED, target=_CLOSED)
+    def close(self: Any, at: datetime, user_id: int | None) -> None:
+        self.closed_at, self.closed_by_id, self.close_due_at = at, user_id, None
+
+    @transition("state", source=list(OPEN_STATES), target=_CANCELLED)
+    def cancel(self: Any, reason: str, detail: str, at: datetime) -> None:
+        self._end_hold()
+        self.cancel_reason, self.cancel_detail, self.cancelled_at, self.idle_at = reason, detail, at, None
+
+    def _end_hold(self: Any) -> None:
+        self.hold_reason, self.hold_until, self.held_at = "", None, None
+
+    def _forget_resolution(self: Any) -> None:
+        self.reopen_count += 1
+        self.resolved_at, self.resolved_by_id, self.close_due_at = None, None, None
+        self.resolution_code = self.cause_code = self.resolution_notes = self.fix_kind = self.workaround_outcome = ""
+        self.closing_category_id = None
