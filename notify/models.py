@@ -8,6 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTransform
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, FSMModelMixin, transition
 
@@ -153,6 +154,7 @@ class Message(FSMModelMixin, models.Model):
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="notify_message_leased"),
             models.Index(fields=["topic"], condition=Q(next_attempt_at__isnull=False), name="notify_message_topic"),
             models.Index(fields=["about_type", "about_id"], name="notify_message_about"),
+            models.Index(KeyTransform("Message-ID", "headers"), name="notify_message_mail_id"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -48,6 +48,7 @@ def enqueue(
     at: datetime,
     headers: Mapping[str, str] | None = None,
     thread: str = "",
+    kind: str = "mail",
     html: str = "",
     data: Mapping[str, Any] | None = None,
     link: str = "",
@@ -58,9 +59,10 @@ def enqueue(
 ) -> Message:
     """Puts a message into the outbox; the same dedup key again returns the first one unchanged.
 
-    `thread` keeps mails of one thing together; `link` is a capability that replaces `{link}` in the body when it is
-    sent and is wiped afterwards. Refused: an unknown channel, a line break in address, subject or headers. A sender is
-    woken after the commit. Sending records `message.sent`, so nothing is recorded here.
+    `thread` (a reference) keeps mails of one thing together, and `kind` stands in their signed Message-IDs; `link` is a
+    capability that replaces `{link}` in the body when it is sent and is wiped afterwards. Refused: an unknown channel,
+    a line break in address, subject or headers. A sender is woken after the commit. Sending records `message.sent`, so
+    nothing is recorded here.
     """
     if channel not in Channel.values:
         raise Invalid(f"{channel!r} is no channel", field="channel", remedy=f"one of {', '.join(Channel.values)}")
@@ -73,7 +75,7 @@ def enqueue(
         body=body.replace("\x00", ""),
         html=html.replace("\x00", ""),
         data=dict(data or {}),
-        headers={**thread_headers(dedup_key, thread), **_checked_headers(headers or {})},
+        headers={**thread_headers(dedup_key, thread, kind), **_checked_headers(headers or {})},
         link=link,
         dedup_key=dedup_key,
         topic=topic,
@@ -103,6 +105,7 @@ def enqueue_mail_to_user(
     by: Actor,
     at: datetime,
     thread: str = "",
+    kind: str = "mail",
     html: str = "",
     link: str = "",
     not_before: datetime | None = None,
@@ -114,7 +117,7 @@ def enqueue_mail_to_user(
         return None
     return enqueue(
         channel=Channel.MAIL, address=user.email, subject=" ".join(subject.split()), body=body, dedup_key=dedup_key,
-        topic=topic, about=about, by=by, at=at, thread=thread, html=html, link=link, not_before=not_before,
+        topic=topic, about=about, by=by, at=at, thread=thread, kind=kind, html=html, link=link, not_before=not_before,
         expires_at=expires_at, urgent=urgent,
     )  # fmt: skip
 

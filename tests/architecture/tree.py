@@ -18,7 +18,7 @@ LAYER = {
 _RULES = (
     "audit/actor.py", "audit/chain.py", "accounts/roles.py", "incidents/priority.py", "sla/businesstime", "sla/fold.py",
     "sla/terms.py", "oncall/rotation.py", "oncall/steps.py", "oncall/weekhours.py", "alerts/parsed.py",
-    "postmortems/gate.py",
+    "postmortems/gate.py", "notify/threading.py",
 )  # fmt: skip
 
 
