@@ -5,6 +5,7 @@ Its own module: the REST framework imports these while its views are still being
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -16,10 +17,12 @@ from typing import Any, NoReturn
 import orjson
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -129,6 +132,57 @@ def read_limited(stream: Any, length: int | None) -> bytes:
     if len(body) > limit:
         raise BodyTooLarge
     return body
+
+
+class LimitedUpload(FileUploadHandler):
+    """Refuses a body of files that says it is larger than they may be together, before a byte of it is kept."""
+
+    def handle_raw_input(
+        self, input_data: Any, meta: dict[str, str], content_length: int, boundary: Any, encoding: str | None = None
+    ) -> None:
+        most = settings.SERVICEDESK_ATTACHMENT_MAX_BYTES * settings.SERVICEDESK_ATTACHMENT_MAX_COUNT
+        if content_length > most + settings.SERVICEDESK_MAX_BODY:
+            raise RequestDataTooBig("The files are larger than they may be.")
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        return None
+
+
+class FileParser(MultiPartParser):
+    """A form with files, as the one route that takes them: each file is read into memory within its limit."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        found = super().parse(stream, media_type, parser_context)
+        files = {name: found.files.getlist(name) for name in found.files}
+        if any(one.size > settings.SERVICEDESK_ATTACHMENT_MAX_BYTES for each in files.values() for one in each):
+            raise FileTooLarge
+        return found.data.dict() | {
+            name: [ReceivedFile(str(one.name or ""), one.read()) for one in each] for name, each in files.items()
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """A file of a request; its text is its hash, so that a repeated request is told from another one."""
+
+    name: str
+    content: bytes = dataclasses.field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} {hashlib.sha256(self.content).hexdigest()}"
+
+
+class FileTooLarge(APIException):
+    """One of the files is larger than SERVICEDESK_ATTACHMENT_MAX_BYTES."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "file_too_large"
+
+    def __init__(self) -> None:
+        super().__init__(f"A file is larger than {settings.SERVICEDESK_ATTACHMENT_MAX_BYTES} bytes.")
 
 
 class StrictJSONParser(BaseParser):

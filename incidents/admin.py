@@ -14,7 +14,7 @@ from audit.actor import Actor
 from audit.admin import ReadOnlyAdmin, TrackedAdmin, Transition
 from audit.rest import actor_of
 from incidents import forms, permissions, queries
-from incidents.models import Category, Comment, Incident, Participant, PriorityMatrix, Service
+from incidents.models import Attachment, Category, Comment, Incident, Participant, PriorityMatrix, Service
 
 WORKERS = frozenset({"agent", "lead", "responder", "incident_manager", "admin"})
 OVERSEERS = frozenset({"manager", "auditor"})
@@ -206,6 +206,16 @@ class CommentAdmin(ReadOnlyAdmin):
     list_display = ("incident", "author_label", "is_public", "created_at")
     list_select_related = ("incident",)
     list_filter = ("is_public", "author_kind")
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(ReadOnlyAdmin):
+    """What was attached; the file itself is handed out on the incident's page."""
+
+    list_display = ("name", "incident", "content_type", "size", "is_public", "author_label", "created_at")
+    list_select_related = ("incident",)
+    list_filter = ("is_public", "content_type", "channel")
+    exclude = ("file",)
 
 
 @admin.register(Participant)

@@ -28,6 +28,7 @@ class IncidentEvent(StrEnum):
     DETAILS_CHANGED = "incident.details_changed"
     CONTAINED = "incident.contained"
     COMMENTED = "incident.commented"
+    FILE_ATTACHED = "incident.file_attached"
     PARTICIPANT_ADDED = "incident.participant_added"
     PARTICIPANT_REMOVED = "incident.participant_removed"
     CLOSE_SCHEDULED = "incident.close_scheduled"
@@ -96,6 +97,9 @@ KINDS: dict[str, Kind] = {
     IncidentEvent.COMMENTED: Kind(
         "A comment was written; `author_kind` is requester, agent or system.",
         ("comment", "is_public", "author_kind", "is_first_response"),
+    ),
+    IncidentEvent.FILE_ATTACHED: Kind(
+        "A file was attached; `attachment` is its key.", ("attachment", "is_public", "size", "content_type")
     ),
     IncidentEvent.PARTICIPANT_ADDED: Kind("A person watches, or was paged.", ("user", "role")),
     IncidentEvent.PARTICIPANT_REMOVED: Kind("A person stopped watching.", ("user", "role")),

@@ -12,7 +12,16 @@ from audit.actor import Actor
 from audit.models import Event
 from incidents import permissions
 from incidents.events import IncidentEvent
-from incidents.models import OPEN_STATES, Comment, Incident, Participant, ParticipantRole, PriorityMatrix, State
+from incidents.models import (
+    OPEN_STATES,
+    Attachment,
+    Comment,
+    Incident,
+    Participant,
+    ParticipantRole,
+    PriorityMatrix,
+    State,
+)
 
 _REFERENCE = re.compile(r"\s*(?:INC-)?([0-9]{1,15})\s*", re.ASCII | re.IGNORECASE)
 
@@ -114,6 +123,14 @@ def comments_for(actor: Actor, incident: Incident) -> QuerySet[Comment]:
     return rows if is_staff_for(actor, incident) else rows.public()
 
 
+def attachments_for(actor: Actor, incident: Incident, *, is_staff: bool | None = None) -> QuerySet[Attachment]:
+    """The files as the actor may read them: those of internal notes only for who works at it."""
+    if is_staff is None:
+        is_staff = is_staff_for(actor, incident)
+    rows = Attachment.objects.filter(incident=incident)
+    return rows if is_staff else rows.public()
+
+
 def timeline_for(actor: Actor, incident: Incident, *, is_staff: bool | None = None) -> QuerySet[Event]:
     """Everything that happened about the incident; a requester sees the public part of it."""
     if is_staff is None:
@@ -121,7 +138,8 @@ def timeline_for(actor: Actor, incident: Incident, *, is_staff: bool | None = No
     rows = Event.objects.filter(about_type=Incident._meta.label_lower, about_id=incident.pk)
     if is_staff:
         return rows
-    spoken = Q(kind=str(IncidentEvent.COMMENTED), data__is_public=True)
+    said = [str(IncidentEvent.COMMENTED), str(IncidentEvent.FILE_ATTACHED)]
+    spoken = Q(kind__in=said, data__is_public=True)
     return rows.filter(Q(kind__in=[str(kind) for kind in PUBLIC_KINDS]) | spoken)
 
 

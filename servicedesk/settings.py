@@ -6,6 +6,7 @@ It imports without a server and without an environment: type checks, schema and 
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,35 @@ SERVICEDESK_IDEMPOTENCY_HOURS = _number(
     "SERVICEDESK_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is remembered."
 )
 SERVICEDESK_MAX_BODY = _number("SERVICEDESK_MAX_BODY", 1_048_576, "The largest request body in bytes.")
+
+# --- Files ----------------------------------------------------------------------------------------------------------
+SERVICEDESK_ATTACHMENTS = _text(
+    "SERVICEDESK_ATTACHMENTS",
+    "",
+    "The folder of attached files; empty: `attachments` in the folder of our own data.",
+)
+SERVICEDESK_ATTACHMENT_STORAGE = _text(
+    "SERVICEDESK_ATTACHMENT_STORAGE",
+    "django.core.files.storage.FileSystemStorage",
+    "The Django storage of attached files, e.g. `storages.backends.s3.S3Storage`.",
+)
+SERVICEDESK_ATTACHMENT_OPTIONS = _text(
+    "SERVICEDESK_ATTACHMENT_OPTIONS", "", "Options of that storage as JSON; empty: the folder."
+)
+SERVICEDESK_ATTACHMENT_MAX_BYTES = _number(
+    "SERVICEDESK_ATTACHMENT_MAX_BYTES", 10_000_000, "The largest attached file in bytes."
+)
+SERVICEDESK_ATTACHMENT_MAX_COUNT = _number("SERVICEDESK_ATTACHMENT_MAX_COUNT", 10, "Files with one comment or mail.")
+SERVICEDESK_ATTACHMENT_MAX_TOTAL = _number("SERVICEDESK_ATTACHMENT_MAX_TOTAL", 500, "Files on one incident.")
+SERVICEDESK_ATTACHMENT_MAX_PIXELS = _number(
+    "SERVICEDESK_ATTACHMENT_MAX_PIXELS", 50_000_000, "Pixels of the largest attached picture."
+)
+SERVICEDESK_ATTACHMENT_TYPES = _list(
+    "SERVICEDESK_ATTACHMENT_TYPES",
+    [],
+    "Types of files that are taken, judged by content; empty: pictures, PDF, text, XML, office documents without "
+    "macros, zip, sound and film. Known beside these: text/html, image/svg+xml, application/x-ole-storage.",
+)
 
 SECURE = _flag("SERVICEDESK_SECURE", False, "Behind TLS: secure cookies, HSTS, redirect to https.")
 SERVICEDESK_PROXY = _flag("SERVICEDESK_PROXY", False, "Trust X-Forwarded-Proto of the proxy in front.")
@@ -178,6 +208,12 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = SERVICEDESK_MAX_BODY
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+DATA_UPLOAD_MAX_NUMBER_FILES = SERVICEDESK_ATTACHMENT_MAX_COUNT + 1
+FILE_UPLOAD_HANDLERS = [
+    "audit.defaults.LimitedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- PostgreSQL: the given one, or the trial's own on a Unix socket -------------------------------------------------
 _here = locations(BASE_DIR)
@@ -294,8 +330,21 @@ STATIC_ROOT = _collected if _collected.is_dir() or "collectstatic" in sys.argv e
 STATICFILES_DIRS = [BASE_DIR / "servicedesk" / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+
+
+def _attachment_storage() -> dict[str, Any]:
+    """Files have no address of their own: the desk hands them out, by who may see the incident."""
+    if TESTING and not SERVICEDESK_ATTACHMENTS:
+        return {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    folder = Path(SERVICEDESK_ATTACHMENTS) if SERVICEDESK_ATTACHMENTS else _here.var / "attachments"
+    private = {"location": str(folder), "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+    options = json.loads(SERVICEDESK_ATTACHMENT_OPTIONS) if SERVICEDESK_ATTACHMENT_OPTIONS else private
+    return {"BACKEND": SERVICEDESK_ATTACHMENT_STORAGE, "OPTIONS": options}
+
+
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "attachments": _attachment_storage(),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 

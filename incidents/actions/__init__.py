@@ -1,5 +1,6 @@
 """Everything that changes an incident; each verb locks it, asks the predicate, moves it, saves and records."""
 
+from incidents.actions.attaching import FileRefused, attach, comment_with_files
 from incidents.actions.ending import (
     Resolution,
     WorkaroundOpen,
@@ -30,6 +31,7 @@ __all__ = [
     "UNSAID",
     "AlreadyAcknowledged",
     "AlreadyHeld",
+    "FileRefused",
     "IllegalTransition",
     "Inactive",
     "NoMatrix",
@@ -39,6 +41,7 @@ __all__ = [
     "acknowledge",
     "add_participant",
     "assign",
+    "attach",
     "cancel",
     "change_hold",
     "change_matrix",
@@ -46,6 +49,7 @@ __all__ = [
     "close",
     "close_by_time",
     "comment",
+    "comment_with_files",
     "contain",
     "expire_override",
     "hand_back",

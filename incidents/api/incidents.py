@@ -19,6 +19,7 @@ from audit.actions import Invalid
 from audit.rest import Call, KeysetPagination, StrictFilterSet, TrackedViewSet, expected_version_of, verb
 from incidents import permissions, queries
 from incidents.api import inputs
+from incidents.api.files import FileRoutes
 from incidents.api.shown import (
     COLUMNS,
     CommentSerializer,
@@ -62,7 +63,7 @@ class IncidentFilter(StrictFilterSet):
         return rows.filter(state__in=OPEN_STATES) if value else rows.exclude(state__in=OPEN_STATES)
 
 
-class IncidentViewSet(TrackedViewSet):
+class IncidentViewSet(FileRoutes, TrackedViewSet):
     """Incidents, by reference. What the caller may not see does not exist."""
 
     queryset = Incident.objects.all()
@@ -90,9 +91,6 @@ class IncidentViewSet(TrackedViewSet):
 
     def search(self, rows: QuerySet[Any], words: str) -> QuerySet[Any]:
         return rows.matching(words)  # type: ignore[attr-defined, no-any-return]
-
-    def is_staff_for(self, incident: Incident) -> bool:
-        return queries.is_staff_for(self.actor, incident)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A page of what the caller may see, newest first."""

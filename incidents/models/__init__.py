@@ -1,5 +1,6 @@
 """Incidents, what is said about them, and what they are sorted by."""
 
+from incidents.models.attachment import Attachment
 from incidents.models.choices import (
     OPEN_STATES,
     VOICE_CHANNELS,
@@ -22,6 +23,7 @@ from incidents.models.incident import Incident, IncidentQuerySet
 __all__ = [
     "OPEN_STATES",
     "VOICE_CHANNELS",
+    "Attachment",
     "CancelReason",
     "Category",
     "CauseCode",

@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +17,7 @@ import incidents.queries
 from accounts.models import Team, User
 from audit.actor import Actor
 from incidents import permissions
+from incidents.filetypes import Upload
 from incidents.models import Category, Incident, PriorityMatrix, Service
 
 CALLS = ("phone", "chat", "walk_in", "mail", "portal")
@@ -59,6 +62,24 @@ class CategoryField(forms.ModelChoiceField):  # type: ignore[type-arg]
         above = obj.parent
         names = [above.parent.name if above and above.parent else "", above.name if above else "", obj.name]
         return " › ".join(name for name in names if name)
+
+
+class ManyFiles(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Any number of files; what they may be is for the action to say, by their content."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=ManyFiles, **kwargs)
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        largest = settings.SERVICEDESK_ATTACHMENT_MAX_BYTES
+        found = [super(FilesField, self).clean(one) for one in data or []]
+        if any(one.size > largest for one in found):
+            raise ValidationError(_("A file may have at most %(size)s.") % {"size": filesizeformat(largest)})
+        return found
 
 
 class VerbForm(forms.Form):
@@ -243,7 +264,8 @@ class CommentForm(VerbForm):
     """A word on the incident: internal unless the writer says that the requester shall read it."""
 
     is_versioned = False
-    body = forms.CharField(widget=Area(4), label=_("Write"), max_length=20000)
+    body = forms.CharField(widget=Area(4), label=_("Write"), max_length=20000, required=False)
+    attached = FilesField(required=False, label=_("Files"))
     is_public = forms.TypedChoiceField(
         choices=[("", _("Internal note")), ("on", _("Reply"))], coerce=bool, required=False,
         widget=forms.RadioSelect, label=_("Who reads it"), initial="",
@@ -256,7 +278,11 @@ class CommentForm(VerbForm):
             del self.fields["is_public"]
 
     def values(self) -> dict[str, Any]:
-        return {"body": self.cleaned_data["body"], "is_public": bool(self.cleaned_data.get("is_public", True))}
+        return {
+            "body": self.cleaned_data["body"],
+            "is_public": bool(self.cleaned_data.get("is_public", True)),
+            "files": [Upload(str(one.name or ""), one.read()) for one in self.cleaned_data["attached"]],
+        }
 
 
 class ReportForm(forms.Form):

@@ -20,7 +20,7 @@ from incidents.models import CancelReason, Category, HoldReason, ResolutionCode,
 #: What of a clock a reader of an incident's story is spared: the machinery's own steps.
 LEFT_OUT = frozenset({
     "clock.started", "clock.terms_changed", "clock.cancelled", "incident.close_scheduled", "page.joined",
-    "message.sent", "message.cancelled",
+    "message.sent", "message.cancelled", "incident.file_attached",
 })  # fmt: skip
 #: Ways in that are worth a word beside the name.
 _CHANNELS = {"api": _("API"), "link": _("link"), "admin": _("settings"), "mail": _("mail")}

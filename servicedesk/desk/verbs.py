@@ -56,7 +56,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("contain", _("Contained"), forms.NoteForm, _actions.contain, is_rare=True),
     Verb("override-priority", _("Override priority"), forms.PriorityForm, _actions.override_priority, is_rare=True),
     Verb("cancel", _("Cancel incident"), forms.CancelForm, _actions.cancel, is_rare=True),
-    Verb("comment", _("Comment"), forms.CommentForm, _actions.comment),
+    Verb("comment", _("Comment"), forms.CommentForm, _actions.comment_with_files),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import uuid
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,6 +20,7 @@ from audit.actions import ActionRefused, Stale
 from audit.actor import Actor
 from audit.rest import actor_of, now_of
 from incidents import permissions
+from incidents.files import handed_out
 from incidents.models import Incident
 from servicedesk.desk import changes, queries, verbs
 from servicedesk.desk.forms import CommentForm, LogCallForm, ReportForm, VerbForm
@@ -94,6 +96,7 @@ def _incident_page(
         "comment": _comment_form(incident, actor, refused),
         "is_staff": is_staff,
         "story": queries.story(actor, incident, is_staff=is_staff),
+        "files": list(incidents.queries.attachments_for(actor, incident, is_staff=is_staff)),
         "now": now,
     }
     if is_staff:
@@ -149,7 +152,7 @@ def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     if chosen is None:
         raise Http404(_("There is no such verb."))
     more = {"may_note": _may_note(found, actor)} if verb == "comment" else {}
-    form = chosen.form(request.POST, incident=found, actor=actor, auto_id=f"{verb}_%s", **more)
+    form = chosen.form(request.POST, request.FILES, incident=found, actor=actor, auto_id=f"{verb}_%s", **more)
     if not form.is_valid():
         lines = [_("Nothing was saved: something is missing or wrong in “%(verb)s”.") % {"verb": chosen.label}]
         return _incident_page(request, found, actor, Refused(chosen, form, lines, []), status=400)
@@ -160,6 +163,18 @@ def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
         return _incident_page(request, now, actor, _refused(request, chosen, form, refusal, now), refusal.status)
     messages.success(request, _("%(verb)s: done.") % {"verb": chosen.label_for(actor, found)})
     return redirect("desk:incident", reference=done.reference if isinstance(done, Incident) else found.reference)
+
+
+@require_safe
+@login_required
+def file(request: HttpRequest, reference: str, key: uuid.UUID) -> HttpResponseBase:
+    """One file of an incident, always as a download, to who may read the part that it belongs to."""
+    actor = actor_of(request)
+    found = _found(reference, actor)
+    wanted = incidents.queries.attachments_for(actor, found).filter(key=key).first()
+    if wanted is None:
+        raise Http404(_NOT_HERE)
+    return handed_out(wanted)
 
 
 def _may_note(incident: Incident, actor: Actor) -> bool:

@@ -16,7 +16,8 @@ LAYER = {
 }  # fmt: skip
 #: Pure modules, or packages of them: functions of values.
 _RULES = (
-    "audit/actor.py", "audit/chain.py", "accounts/roles.py", "incidents/priority.py", "sla/businesstime", "sla/fold.py",
+    "audit/actor.py", "audit/chain.py", "accounts/roles.py", "incidents/priority.py", "incidents/filetypes.py",
+    "sla/businesstime", "sla/fold.py",
     "sla/terms.py", "oncall/rotation.py", "oncall/steps.py", "oncall/weekhours.py", "alerts/parsed.py",
     "postmortems/gate.py", "notify/threading.py",
 )  # fmt: skip
