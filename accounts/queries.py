@@ -124,3 +124,23 @@ def members_of(team_id: int) -> list[User]:
     """The active people of a team, by name."""
     found = Membership.objects.filter(team_id=team_id, user__is_active=True).select_related("user")
     return sorted((one.user for one in found), key=lambda user: (str(user).casefold(), user.pk))
+
+
+LEADS_ABOVE = """
+with recursive up(id, parent_id, step) as (
+    select id, parent_id, 0 from accounts_team where id = %s
+    union all
+    select above.id, above.parent_id, step + 1 from accounts_team above join up on up.parent_id = above.id
+    where step < 50
+)
+select member.user_id, up.step from up join accounts_membership member on member.team_id = up.id and member.is_lead
+join accounts_user person on person.id = member.user_id and person.is_active
+order by up.step, member.user_id
+"""
+
+
+def leads_above(team_id: int | None) -> list[User]:
+    """The active leads of a team; where it has none, those of the next team above that has some."""
+    rows = _rows(LEADS_ABOVE, [team_id]) if team_id is not None else []
+    nearest = [user for user, step in rows if step == rows[0][1]]
+    return list(User.objects.active().filter(pk__in=nearest).order_by("pk"))

@@ -13,6 +13,7 @@ from rest_framework.routers import SimpleRouter
 import accounts.api
 import alerts.api
 import incidents.api
+import metrics.api
 import notify.api
 import oncall.api
 import postmortems.api
@@ -27,6 +28,7 @@ for prefix, viewset in chain(
     incidents.api.ROUTES,
     accounts.api.ROUTES,
     alerts.api.ROUTES,
+    metrics.api.ROUTES,
     notify.api.ROUTES,
     oncall.api.ROUTES,
     postmortems.api.ROUTES,

@@ -1,0 +1,25 @@
+"""What this app tells upwards."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from audit.events import Kind
+
+
+class RatingEvent(StrEnum):
+    GIVEN = "rating.given"
+    CHANGED = "rating.changed"
+    SETTLED = "rating.settled"
+
+
+KINDS: dict[str, Kind] = {
+    RatingEvent.GIVEN: Kind(
+        "The requester rated a resolution, 1 to 5; `is_low` asks a lead to look into it.",
+        ("rating", "score", "cycle", "is_low"),
+    ),
+    RatingEvent.CHANGED: Kind(
+        "The requester corrected a rating shortly after giving it.", ("rating", "old", "score", "cycle", "is_low")
+    ),
+    RatingEvent.SETTLED: Kind("Somebody of the desk looked into a low rating.", ("rating", "score", "cycle")),
+}
