@@ -9,7 +9,7 @@ from typing import Any
 from accounts.models import Membership, User
 from accounts.roles import Role
 from audit.actor import Actor, ActorKind
-from audit.queries import planned, stamp_sql
+from audit.queries import ask, ask_first, stamp_sql
 
 ROLES_AND_TEAMS = """
 with recursive mine as (
@@ -57,16 +57,9 @@ select id from tree
 """
 
 
-def _rows(statement: str, parameters: Any) -> list[tuple[Any, ...]]:
-    with planned() as cursor:
-        cursor.execute(statement, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
-
-
 def team_tree(team_id: int) -> frozenset[int]:
     """The team and all teams below it; empty when there is none of that id."""
-    return frozenset(row[0] for row in _rows(TEAM_TREE, [team_id]))
+    return frozenset(row[0] for row in ask(TEAM_TREE, [team_id]))
 
 
 def actor_for(user: User) -> Actor:
@@ -76,7 +69,7 @@ def actor_for(user: User) -> Actor:
     """
     if not user.is_active:
         return Actor(kind=ActorKind.PERSON, id=str(user.pk), label=str(user))
-    rows = _rows(ROLES_AND_TEAMS, {"user": user.pk})
+    rows = ask(ROLES_AND_TEAMS, {"user": user.pk})
     return Actor(
         kind=ActorKind.PERSON,
         id=str(user.pk),
@@ -102,7 +95,7 @@ class Holder:
 
 def holder_of(prefix: str, at: datetime) -> Holder | None:
     """Who acts by the key of a prefix: with its person's rights within its scopes, an integration where it has none."""
-    rows = _rows(_HOLDER.replace("%(stamp)s", stamp_sql()), {"prefix": prefix, "at": at})
+    rows = ask_first(_HOLDER.replace("%(stamp)s", stamp_sql()), {"prefix": prefix, "at": at})
     if not rows:
         return None
     key_id, name, prefix, secret_hash, scopes, used_at, user_id, person, roles, teams, led, stood = rows[0]

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import functools
 import inspect
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,13 +13,12 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, models, transaction
-from django.utils.functional import Promise
 
 from audit.actor import Actor
 from audit.context import acting, current_entry, is_acting, restore
 from audit.events import AuditEvent
 from audit.models import STALE, Delivery, Event, StaleRow, Tracked
-from audit.queries import changes_since, planned
+from audit.queries import as_json, changes_since, planned
 from audit.subscriptions import Recorded, Subscription, declared_kinds, subject_key, subscriptions_to
 
 P = ParamSpec("P")
@@ -98,6 +96,8 @@ def _made(func: Callable[P, R], joins: bool) -> Callable[P, R]:
         by, reason = kwargs.get("by"), kwargs.get("reason") or ""
         if not isinstance(by, Actor):
             raise TypeError(f"{func.__qualname__}: by= must be an Actor")
+        if joins and is_acting(by, str(reason)):
+            return _joined(func, *args, **kwargs)
         try:
             with transaction.atomic(savepoint=not (joins and is_acting())), acting(by, reason=str(reason)):
                 return func(*args, **kwargs)
@@ -108,6 +108,15 @@ def _made(func: Callable[P, R], joins: bool) -> Callable[P, R]:
 
     run.is_action = True  # type: ignore[attr-defined]
     return run
+
+
+def _joined(func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs as a part of the action under way; as in a block without a savepoint, a failure leaves nothing to commit."""
+    try:
+        return func(*args, **kwargs)
+    except BaseException:
+        transaction.set_rollback(True)
+        raise
 
 
 def record(
@@ -124,7 +133,7 @@ def record(
     told = _prepare(kind, subject, subject if about is None else about, by, at, reason, data)
     values = {**_columns(told), "at": at, **_origin(by, reason)}
     with planned() as cursor:
-        cursor.execute(_RECORD, {**values, "data": json.dumps(data)})
+        cursor.execute(_RECORD, {**values, "data": as_json(data)})
         event = Event(**values, id=cursor.fetchone()[0], data=data)
     event._state.adding = False
     _tell(dataclasses.replace(told, event_id=event.id))
@@ -170,7 +179,7 @@ def record_all(
     prepared = [_prepare(kind, subject, about, by, at, reason, dict(data)) for kind, subject, about, data in facts]
     if not prepared:
         return
-    rows = json.dumps([{**_columns(told), "data": told.data} for told in prepared])
+    rows = as_json([{**_columns(told), "data": told.data} for told in prepared])
     with planned() as cursor:
         cursor.execute(_RECORD_ALL, {"facts": rows, "at": at, **_origin(by, reason)})
         ids = [pk for (pk,) in cursor.fetchall()]
@@ -239,6 +248,8 @@ def _tell(told: Recorded) -> None:
     owed = [(one, "") for one in listening if one.deferred]
     if optional and attempt(optional, told):
         owed += [(one, error) for one in optional if (error := attempt([one], told))]
+    if not owed:
+        return
     Delivery.objects.bulk_create(
         Delivery(
             event_id=told.event_id,
@@ -305,7 +316,7 @@ def insert(row: models.Model, *, once: str = "") -> bool:
     here = row.__dict__
     values = {column: here[name] if make is None else make(row, True) for column, name, make in sent}
     with planned() as cursor:
-        cursor.execute(statement, [json.dumps(values, default=_as_text)])
+        cursor.execute(statement, [as_json(values)])
         found = cursor.fetchone()
     if found is None:
         return False
@@ -315,14 +326,6 @@ def insert(row: models.Model, *, once: str = "") -> bool:
     if isinstance(row, Tracked):
         row._remember()
     return True
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Promise):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} does not travel as JSON: save the row plainly")
 
 
 @contextmanager

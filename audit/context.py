@@ -13,8 +13,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import connection
-from psycopg import pq
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.utils import debug_transaction
+from psycopg import pq, sql
 
 from audit.actor import Actor
 
@@ -76,8 +78,29 @@ def entry(channel: str, request_id: str = "") -> Iterator[None]:
 
 
 def _set_local(acting: _Acting | None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("select set_config(%s, %s, true)", [SETTING, acting.setting() if acting else ""])
+    here: Any = connections[DEFAULT_DB_ALIAS]
+    text = acting.setting() if acting else ""
+    if here.connection is None or here.connection.isolation_level is not None or not _idle(here):
+        with here.cursor() as cursor:
+            cursor.execute("select set_config(%s, %s, true)", [SETTING, text])
+    else:
+        _begin_with(here, text)
+
+
+def _idle(here: Any) -> bool:
+    """Whether the transaction of an atomic block has not begun on the server yet: psycopg waits for a statement."""
+    unchecked = here.health_check_enabled and not here.health_check_done
+    status: pq.TransactionStatus = here.connection.info.transaction_status
+    return status == pq.TransactionStatus.IDLE and not unchecked
+
+
+def _begin_with(here: Any, text: str) -> None:
+    """Begins the transaction and says who writes in one round trip, where psycopg would take two."""
+    statement = sql.SQL("begin; select set_config({}, {}, true)").format(SETTING, text).as_string(here.connection)
+    with debug_transaction(here, statement), here.wrap_database_errors:
+        result = here.connection.pgconn.exec_(statement.encode())
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(result)
 
 
 @contextlib.contextmanager
@@ -109,9 +132,12 @@ def acting(by: Actor, *, reason: str = "") -> Iterator[None]:
             _set_local(outer)
 
 
-def is_acting() -> bool:
-    """Whether an action is under way, so that what runs now is part of it."""
-    return _current.get() is not None
+def is_acting(by: Actor | None = None, reason: str = "") -> bool:
+    """Whether an action is under way, so that what runs now is part of it; with `by` one of this actor and reason."""
+    now = _current.get()
+    if now is None or by is None:
+        return now is not None
+    return now.by == by and reason in ("", now.reason) and now.entry == current_entry()
 
 
 def _usable() -> bool:

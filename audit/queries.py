@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import orjson
 import psycopg
 from django.apps import apps
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, models
+from django.utils.functional import Promise
 
 from audit import chain
 from audit.context import stamp
@@ -53,13 +55,57 @@ def planned() -> Any:
 
     Values travel beside the statement: cast those whose type it does not say (`%s::bigint`), a null above all.
     """
+    # The thread's own: each look through the proxy costs more than the whole of this.
+    here: Any = connections[DEFAULT_DB_ALIAS]
     # As Django's own cursor begins: a connection that died since the last request is replaced.
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    link: Any = connection.connection
+    here.close_if_health_check_failed()
+    here.ensure_connection()
+    link = here.connection
     if link.prepare_threshold is None:
         link.prepare_threshold = _NEVER_BY_ITSELF
-    return connection._prepare_cursor(_Planned(link))  # type: ignore[attr-defined]
+    return here._prepare_cursor(_Planned(link))
+
+
+def ask_first(statement: str, values: Any) -> list[tuple[Any, ...]]:
+    """The rows of a request's first question, which is the check of its connection as well.
+
+    Django asks `SELECT 1` first, to find out whether the connection died since the last request. A question outside a
+    transaction that changes nothing can be asked again, so it finds that out by itself.
+    """
+    here: Any = connections[DEFAULT_DB_ALIAS]
+    unchecked = here.health_check_enabled and not here.health_check_done and here.connection is not None
+    if not unchecked or here.in_atomic_block:
+        return ask(statement, values)
+    here.health_check_done = True
+    try:
+        return ask(statement, values)
+    except OperationalError:
+        if not here.connection.closed:
+            raise
+        here.close()
+        return ask(statement, values)
+
+
+def ask(statement: str, values: Any) -> list[tuple[Any, ...]]:
+    """All rows of a planned statement."""
+    with planned() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def as_json(value: Any) -> str:
+    """JSON for the database; instants and translated texts become text, whatever else JSON does not know is refused."""
+    return orjson.dumps(value, default=_as_text, option=_AS_STOCK).decode()
+
+
+_AS_STOCK = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_NON_STR_KEYS
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, Promise):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} does not travel as JSON")
 
 
 @functools.cache
@@ -81,12 +127,7 @@ def fetch(model: type[ModelT], condition: str, values: Sequence[Any] = ()) -> li
     with planned() as cursor:
         cursor.execute(select + condition, values)
         rows = cursor.fetchall()
-    if readers:
-        rows = [list(row) for row in rows]
-        for row in rows:
-            for place, read in readers:
-                row[place] = read(row[place], None, connection)
-    return [model.from_db(connection.alias, names, row) for row in rows]
+    return [_made(model, names, readers, list(row)) for row in rows]
 
 
 def fetch_one(model: type[ModelT], pk: int) -> ModelT | None:
@@ -94,30 +135,37 @@ def fetch_one(model: type[ModelT], pk: int) -> ModelT | None:
     return found[0] if found else None
 
 
+@functools.cache
+def _joining(wanted: tuple[type[models.Model], ...]) -> str:
+    """SELECT of one row of each model side by side; where there is none its columns are null."""
+    columns, joins = [], []
+    for place, model in enumerate(wanted):
+        quote, fields = connection.ops.quote_name, model._meta.concrete_fields
+        columns += [f"t{place}.{quote(str(field.column))}" for field in fields]
+        key = f"t{place}.{quote(str(model._meta.pk.column))}"
+        joins.append(f"left join {quote(model._meta.db_table)} t{place} on {key} = %s::bigint")
+    return f"select {', '.join(columns)} from (values (1)) one {' '.join(joins)}"  # noqa: S608  # nosec B608: the models' own names
+
+
 def fetch_each(wanted: Sequence[tuple[type[models.Model], int]]) -> list[models.Model | None]:
     """One row of each of several models by its key, in one statement; None where there is none."""
-    parts = []
+    (row,) = ask(_joining(tuple(model for model, _ in wanted)), [pk for _, pk in wanted])
+    found: list[models.Model | None] = []
+    start = 0
     for model, _ in wanted:
-        select, _, _ = _reading(model)
-        key = connection.ops.quote_name(str(model._meta.pk.column))
-        parts.append(f"(select to_jsonb(x) from ({select} where {key} = %s::bigint) x)")  # noqa: S608  # nosec B608: the model's own names
-    with planned() as cursor:
-        cursor.execute("select " + ", ".join(parts), [pk for _, pk in wanted])
-        found = cursor.fetchone()
-    return [_from_json(model, text) for (model, _), text in zip(wanted, found, strict=True)]
+        _, names, readers = _reading(model)
+        values = list(row[start : start + len(names)])
+        start += len(names)
+        is_there = values[names.index(model._meta.pk.attname)] is not None
+        found.append(_made(model, names, readers, values) if is_there else None)
+    return found
 
 
-def _from_json(model: type[models.Model], text: str | None) -> models.Model | None:
-    """The row that the database wrote as JSON."""
-    if text is None:
-        return None
-    given = json.loads(text)
-    fields = model._meta.concrete_fields
-    values = [
-        given[field.column] if field.get_internal_type() == "JSONField" else field.to_python(given[field.column])
-        for field in fields
-    ]
-    return model.from_db(connection.alias, [field.attname for field in fields], values)
+def _made(model: type[ModelT], names: list[str], readers: list[tuple[int, Any]], values: list[Any]) -> ModelT:
+    for place, read in readers:
+        values[place] = read(values[place], None, connection)
+    made: ModelT = model.from_db(DEFAULT_DB_ALIAS, names, values)
+    return made
 
 
 @functools.cache

@@ -113,7 +113,7 @@ class Message(FSMModelMixin, models.Model):
     channel = models.CharField(_("channel"), max_length=20, choices=Channel.choices)
     address = personal(models.CharField(_("address"), max_length=500))
     contact = models.ForeignKey(
-        Contact, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("contact")
+        Contact, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False, verbose_name=_("contact")
     )
     subject = models.TextField(_("subject"))
     body = models.TextField(_("body"))
@@ -121,7 +121,7 @@ class Message(FSMModelMixin, models.Model):
     data = models.JSONField(_("payload of a webhook"), default=dict)
     headers = models.JSONField(_("headers"), default=dict)
     link = models.TextField(blank=True, editable=False)
-    dedup_key = models.CharField(_("dedup key"), max_length=200, unique=True)
+    dedup_key = models.CharField(_("dedup key"), max_length=200)
     topic = models.CharField(_("topic"), max_length=80)
     about_type = models.CharField(max_length=80)
     about_id = models.BigIntegerField()
@@ -155,6 +155,7 @@ class Message(FSMModelMixin, models.Model):
             models.Index(fields=["topic"], condition=Q(next_attempt_at__isnull=False), name="notify_message_topic"),
             models.Index(fields=["about_type", "about_id"], name="notify_message_about"),
             models.Index(KeyTransform("Message-ID", "headers"), name="notify_message_mail_id"),
+            models.Index(fields=["contact"], condition=Q(contact__isnull=False), name="notify_message_contact"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -166,6 +167,8 @@ class Message(FSMModelMixin, models.Model):
                 condition=Q(next_attempt_at__isnull=True) | Q(state__in=[State.QUEUED, State.UNCERTAIN]),
                 name="notify_message_due_states",
             ),
+            # Not unique=True, which adds a second index for LIKE: nobody looks for the beginning of a key.
+            models.UniqueConstraint(fields=["dedup_key"], name="notify_message_once"),
         ]
 
     def __str__(self) -> str:

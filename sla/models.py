@@ -234,7 +234,8 @@ class Clock(models.Model):
     """One cycle of one target of one incident: the cached result of folding the recorded events (see sla.fold).
 
     `elapsed_s` is exact as of `counted_at` while the clock runs, else final. Two writers never meet: whoever writes
-    holds the incident's row lock.
+    holds the incident's row lock. Each incident writes a few, so there is no index that no page or sweep asks for:
+    versions are never removed.
     """
 
     class Target(models.TextChoices):
@@ -250,11 +251,17 @@ class Clock(models.Model):
         BREACHED = "breached", _("stopped too late")
         CANCELLED = "cancelled", _("cancelled")
 
-    incident = models.ForeignKey(Incident, verbose_name=_("incident"), on_delete=models.PROTECT, related_name="+")
+    incident = models.ForeignKey(
+        Incident, verbose_name=_("incident"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     target = models.CharField(_("target"), max_length=12, choices=Target.choices)
     cycle = models.PositiveIntegerField(_("cycle"), default=1)
-    policy_version = models.ForeignKey(PolicyVersion, null=True, on_delete=models.PROTECT, related_name="+")
-    calendar_version = models.ForeignKey(CalendarVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    policy_version = models.ForeignKey(
+        PolicyVersion, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    calendar_version = models.ForeignKey(
+        CalendarVersion, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     priority = models.PositiveSmallIntegerField(_("promised for priority"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RUNNING)
     started_at = models.DateTimeField(_("started at"))
@@ -353,8 +360,10 @@ class QueueEntry(models.Model):
     """
 
     incident = models.OneToOneField(Incident, primary_key=True, on_delete=models.CASCADE, related_name="+")
-    team = models.ForeignKey(Team, null=True, on_delete=models.SET_NULL, related_name="+")
-    assignee = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    team = models.ForeignKey(Team, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    assignee = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     priority = models.PositiveSmallIntegerField(_("priority"))
     state = models.CharField(_("state"), max_length=20)
     due_at = models.DateTimeField(_("due at"), null=True)

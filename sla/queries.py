@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,9 +13,11 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
-from audit.queries import kept, planned
+from audit.actor import ActorKind
+from audit.queries import ask, kept, planned
 from incidents.models import Incident, State
 from sla.businesstime import WALL_CLOCK, WorkCalendar, between
+from sla.facts import RELEVANT, Happened
 from sla.fold import Terms
 from sla.models import Calendar, CalendarVersion, Clock, PolicyVersion, SlaPolicy
 from sla.terms import TARGETS, Inputs, Policy, default_own
@@ -209,6 +212,30 @@ def elapsed(clock: Clock, at: datetime) -> int:
 def clocks_for(incident: Incident) -> QuerySet[Clock]:
     """All clocks of an incident, each target's cycles in order."""
     return Clock.objects.filter(incident=incident).order_by("target", "cycle")
+
+
+# An event and a clock lie side by side in each row, so that both come in one statement in their own types.
+_RECORDED = f"""
+select e.kind, e.at, e.data, e.actor_kind, {", ".join(f"c.{field.column}" for field in Clock._meta.concrete_fields)}
+from (
+    select row_number() over (order by id) as place, kind, at, data, actor_kind from audit_event
+    where about_type = %(type)s and about_id = %(id)s and kind = any(%(kinds)s)
+) e full join (
+    select row_number() over (order by id) as place, * from sla_clock where incident_id = %(id)s
+) c using (place) order by place
+"""  # noqa: S608  # nosec B608: the model's own column names
+
+
+def recorded(incident: Incident) -> tuple[list[Happened], list[Clock]]:
+    """What the clocks of an incident depend on, in the order in which it was recorded, and the clocks as stored."""
+    values = {"type": Incident._meta.label_lower, "id": incident.pk, "kinds": [str(kind) for kind in RELEVANT]}
+    history, clocks = [], []
+    for kind, at, data, actor, *row in ask(_RECORDED, values):
+        if kind is not None:
+            history.append(Happened(kind, at, json.loads(data), actor == ActorKind.PERSON))
+        if row[0] is not None:
+            clocks.append(Clock(*row))
+    return history, clocks
 
 
 def next_due(incident: Incident) -> Clock | None:

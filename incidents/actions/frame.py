@@ -54,9 +54,9 @@ class Inactive(ActionRefused):
 def locked(incident: Incident, expected_version: int | None = None) -> Incident:
     """The incident again, under its lock; refuses a change made on an older version.
 
-    `no_key` lets rows that only point at the incident be written meanwhile.
+    `no_key` lets rows that only point at the incident be written meanwhile. The requester comes along: most verbs mail.
     """
-    fresh = Incident.objects.select_for_update(no_key=True).get(pk=incident.pk)
+    fresh = Incident.objects.select_related("requester").select_for_update(no_key=True, of=("self",)).get(pk=incident.pk)
     fresh.given = incident  # type: ignore[attr-defined]
     assert_fresh(fresh, expected_version)
     return fresh

@@ -52,8 +52,9 @@ class ResolveInput(StrictSerializer):
 
 
 @functools.cache
-def _readable() -> frozenset[str]:
-    return frozenset(IncidentSerializer().fields)
+def _only_readable(reader: type[serializers.Serializer[Any]]) -> frozenset[str]:
+    """What is shown of an incident, but not taken by this reader."""
+    return frozenset(IncidentSerializer().fields.keys() - reader().fields.keys())
 
 
 class _IncidentInput(StrictSerializer):
@@ -61,7 +62,7 @@ class _IncidentInput(StrictSerializer):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            readable = _readable() - self.fields.keys()
+            readable = _only_readable(type(self))
             cause = "This field is read-only; it is derived, or changed by a verb like resolve or assign."
             if errors := {name: [ErrorDetail(cause, code="read_only_field")] for name in data if name in readable}:
                 raise serializers.ValidationError(errors)

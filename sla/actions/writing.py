@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from audit.queries import planned
+from audit.queries import as_json, planned
 from incidents.models import Incident, State
 from sla.models import Clock
 
@@ -51,7 +50,7 @@ def write(
     over = incident.state in (State.CLOSED, State.CANCELLED)
     statement = _CLOCKS.replace("%(queue)s", _LEAVE if over else _ENTER)
     values = {
-        "rows": json.dumps([{name: _plain(row.get(name)) for name in ("id", *COLUMNS)} for row in rows]),
+        "rows": as_json(rows),
         "at": at,
         "incident": incident.pk,
         "team": incident.team_id,
@@ -64,6 +63,3 @@ def write(
         cursor.execute(statement, values)
         return {(target, cycle): (pk, late) for pk, target, cycle, late in cursor.fetchall()}
 
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
