@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Any
 
 from accounts.models import Membership, User
 from accounts.roles import Role
@@ -134,6 +133,6 @@ order by up.step, member.user_id
 
 def leads_above(team_id: int | None) -> list[User]:
     """The active leads of a team; where it has none, those of the next team above that has some."""
-    rows = _rows(LEADS_ABOVE, [team_id]) if team_id is not None else []
+    rows = ask(LEADS_ABOVE, [team_id]) if team_id is not None else []
     nearest = [user for user, step in rows if step == rows[0][1]]
     return list(User.objects.active().filter(pk__in=nearest).order_by("pk"))

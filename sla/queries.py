@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -226,6 +226,12 @@ from (
 """  # noqa: S608  # nosec B608: the model's own column names
 
 
+def clock_of(values: Iterable[Any]) -> Clock:
+    """A clock from the values of all its columns; by name it would cost three times as much."""
+    made: Any = Clock
+    return made(*values)  # type: ignore[no-any-return]
+
+
 def recorded(incident: Incident) -> tuple[list[Happened], list[Clock]]:
     """What the clocks of an incident depend on, in the order in which it was recorded, and the clocks as stored."""
     values = {"type": Incident._meta.label_lower, "id": incident.pk, "kinds": [str(kind) for kind in RELEVANT]}
@@ -234,7 +240,7 @@ def recorded(incident: Incident) -> tuple[list[Happened], list[Clock]]:
         if kind is not None:
             history.append(Happened(kind, at, json.loads(data), actor == ActorKind.PERSON))
         if row[0] is not None:
-            clocks.append(Clock(*row))
+            clocks.append(clock_of(row))
     return history, clocks
 
 

@@ -56,7 +56,9 @@ def locked(incident: Incident, expected_version: int | None = None) -> Incident:
 
     `no_key` lets rows that only point at the incident be written meanwhile. The requester comes along: most verbs mail.
     """
-    fresh = Incident.objects.select_related("requester").select_for_update(no_key=True, of=("self",)).get(pk=incident.pk)
+    fresh = (
+        Incident.objects.select_related("requester").select_for_update(no_key=True, of=("self",)).get(pk=incident.pk)
+    )
     fresh.given = incident  # type: ignore[attr-defined]
     assert_fresh(fresh, expected_version)
     return fresh

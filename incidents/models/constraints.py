@@ -37,6 +37,7 @@ INDEXES: list[models.Index] = [
         condition=Q(priority_override_until__isnull=False),
         name="incidents_override_due",
     ),
+    models.Index(fields=["recurrence_of"], condition=Q(recurrence_of__isnull=False), name="incidents_recurrences"),
     BrinIndex(fields=["reported_at"], name="incidents_reported", pages_per_range=32),
     GinIndex(SEARCHED, name="incidents_words"),
     GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="incidents_title_trigrams"),

@@ -156,7 +156,7 @@ class Incident(Transitions, Tracked):
         verbose_name=_("organisation"),
     )  # fmt: skip
     recurrence_of = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="recurrences", editable=False,
+        "self", models.PROTECT, null=True, blank=True, related_name="recurrences", editable=False, db_index=False,
         verbose_name=_("recurrence of"),
     )  # fmt: skip
 

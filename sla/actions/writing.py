@@ -62,4 +62,3 @@ def write(
     with planned() as cursor:
         cursor.execute(statement, values)
         return {(target, cycle): (pk, late) for pk, target, cycle, late in cursor.fetchall()}
-

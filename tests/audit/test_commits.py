@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from audit import subscriptions
-from audit.actions import Stale, change_config
+from audit.actions import Stale, action, change_config
+from audit.actor import Actor
 from audit.context import acting
 from audit.events import AuditEvent
 from audit.models import Delivery, StaleRow
-from audit.queries import history_faults
+from audit.queries import ask_first, history_faults
 from audit.subscriptions import Recorded, subscribe
 from audit.tasks import sweep_deliveries
 from tests.audit.app.models import Shelf, Thing
@@ -139,3 +143,56 @@ def _swept() -> int:
         return int(sweep_deliveries())
     finally:
         connection.close()
+
+
+def test_the_first_question_of_a_request_replaces_a_connection_that_died() -> None:
+    before = _backend()
+    with psycopg.connect(**_parameters(), autocommit=True) as other:
+        other.execute("select pg_terminate_backend(%s)", [before])
+        while other.execute("select 1 from pg_stat_activity where pid = %s", [before]).fetchone():
+            pass
+    _check_is_due()
+    assert ask_first("select 1", []) == [(1,)]
+    assert _backend() != before
+
+
+def test_a_first_question_that_is_wrong_is_not_asked_again() -> None:
+    before = _backend()
+    _check_is_due()
+    with pytest.raises(DatabaseError):
+        ask_first("select 1 / 0", [])
+    assert _backend() == before
+
+
+def _check_is_due() -> None:
+    here: Any = connection
+    here.health_check_enabled, here.health_check_done = True, False
+
+
+def _backend() -> int:
+    connection.ensure_connection()
+    return int(connection.connection.info.backend_pid)
+
+
+def _parameters() -> dict[str, Any]:
+    known = connection.get_connection_params()
+    return {name: known[name] for name in ("host", "port", "user", "password", "dbname") if name in known}
+
+
+def test_a_failed_part_of_an_action_leaves_nothing_even_when_its_error_is_swallowed() -> None:
+    with pytest.raises(transaction.TransactionManagementError):
+        _swallowing(by=ANN, at=AT)
+    assert not Thing.objects.exists()
+
+
+@action
+def _swallowing(*, by: Actor, at: dt.datetime) -> None:
+    with contextlib.suppress(ValueError):
+        _failing(by=by, at=at)
+    Thing.objects.create(name="after")
+
+
+@action(joins=True)
+def _failing(*, by: Actor, at: dt.datetime) -> None:
+    Thing.objects.create(name="before")
+    raise ValueError("half way")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
@@ -65,8 +67,23 @@ def test_logging_an_incident_takes_few_statements(
     given = {"service": service.pk, "requester": requester.pk}
     log(**given)
     # The goal is 16 at most; the savepoint stands for begin and commit, and this test reads the incident again.
-    with django_assert_max_num_queries(1 + 12):
+    with django_assert_max_num_queries(1 + 11):
         log(**given)
+
+
+def test_holding_an_incident_takes_few_statements(
+    log: Callable[..., Incident], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    incident = log(service=ServiceFactory().pk, requester=UserFactory().pk)
+    key = bearer(ApiKeyFactory(user=UserFactory(roles=["incident_manager"]), scopes=["*:write"]))
+    client, path = APIClient(headers={"Authorization": key}), f"{INCIDENTS}{incident.reference}/"
+    hold = {"reason": "scheduled", "until": (timezone.now() + timedelta(days=1)).isoformat()}
+    client.post(f"{path}claim/")
+    # In a test begin and commit are two statements of a savepoint, and the actor is unset after it.
+    with django_assert_max_num_queries(3 + 12):
+        assert client.post(f"{path}hold/", hold, format="json").status_code == 200
+    with django_assert_max_num_queries(3 + 12):
+        assert client.post(f"{path}resume/").status_code == 200
 
 
 def _stamp() -> str:
