@@ -27,6 +27,13 @@ VERSION = "_version"
 VIEWERS = frozenset({"admin", "auditor"})
 
 
+class IdsField(forms.ModelMultipleChoiceField):
+    """Rows picked by name, kept as their ids."""
+
+    def clean(self, value: Any) -> Any:
+        return sorted(row.pk for row in super().clean(value))
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """A button on an object's page: one POST, one action call.

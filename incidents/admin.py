@@ -14,7 +14,7 @@ from audit.actor import Actor
 from audit.admin import ReadOnlyAdmin, TrackedAdmin, Transition
 from audit.rest import actor_of
 from incidents import forms, permissions, queries
-from incidents.models import Attachment, Category, Comment, Incident, Participant, PriorityMatrix, Service
+from incidents.models import Attachment, Category, Comment, Incident, Participant, PriorityMatrix, RoutingRule, Service
 
 WORKERS = frozenset({"agent", "lead", "responder", "incident_manager", "admin"})
 OVERSEERS = frozenset({"manager", "auditor"})
@@ -199,6 +199,29 @@ class PriorityMatrixAdmin(TrackedAdmin):
 
     def create_row(self, values: dict[str, Any], *, by: Actor, at: Any) -> Any:
         return incidents.actions.change_matrix(by=by, at=at, **values)
+
+
+@admin.register(RoutingRule)
+class RoutingRuleAdmin(TrackedAdmin):
+    """The list in the order in which it is tried; /policies/routing/ shows what a change would have done."""
+
+    form = forms.RoutingRuleForm
+    list_display = ("position", "name", "team", "is_active")
+    list_display_links = ("name",)
+    list_select_related = ("team",)
+    list_filter = ("is_active",)
+    search_fields = ("name",)
+
+    def create_row(self, values: dict[str, Any], *, by: Actor, at: Any) -> Any:
+        return incidents.actions.create_routing_rule(values=values, by=by, at=at)
+
+    def change_row(self, row: Any, values: dict[str, Any], *, by: Actor, at: Any, expected_version: int | None) -> Any:
+        return incidents.actions.change_routing_rule(
+            rule=row, values=values, by=by, at=at, expected_version=expected_version
+        )
+
+    def remove_row(self, row: Any, *, by: Actor, at: Any) -> None:
+        incidents.actions.remove_routing_rule(rule=row, by=by, at=at)
 
 
 @admin.register(Comment)

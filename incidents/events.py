@@ -41,8 +41,19 @@ _ON_HOLD = ("hold_reason", "held_s")
 
 KINDS: dict[str, Kind] = {
     IncidentEvent.OPENED: Kind(
-        "An incident was opened; `state` tells whether it was opened in progress or resolved.",
-        ("state", "channel", "priority", "team", "assignee", "is_first_contact", "reported_at", "is_imported"),
+        "An incident was opened; `state` tells whether it was opened in progress or resolved, `routed` by what it found"
+        " its team (named, rule, service, triage) and, for a rule, its id, name and version.",
+        (
+            "state",
+            "channel",
+            "priority",
+            "team",
+            "assignee",
+            "is_first_contact",
+            "reported_at",
+            "is_imported",
+            "routed",
+        ),
     ),
     IncidentEvent.ASSIGNED: Kind(
         "The team or the assignee changed; ids before and after, null for nobody; `cause` is person, sla or leaver.",

@@ -9,17 +9,23 @@ from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Team, User
+from accounts.models import Organisation, Site, Team, User
+from audit.admin import IdsField
 from incidents.models import (
     CancelReason,
     Category,
     CauseCode,
+    Channel,
     FixKind,
     HoldReason,
     Incident,
+    Kind,
     ResolutionCode,
+    RoutingRule,
+    Service,
     WorkaroundOutcome,
 )
+from incidents.routing import CONDITIONS
 
 
 class PersonField(forms.EmailField):
@@ -150,3 +156,47 @@ class OverrideForm(forms.Form):
 class CommentForm(forms.Form):
     body = _text(_("Text"))
     is_public = forms.BooleanField(label=_("Public: the requester gets it by mail"), required=False)
+
+
+class LinesField(forms.CharField):
+    """One entry per line, kept as a list."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=forms.Textarea(attrs={"rows": 2, "cols": 60}), **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(list(initial or []) != self.to_python(data))
+
+
+class RoutingRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Nothing picked in a condition: it holds for every incident."""
+
+    kinds = forms.MultipleChoiceField(
+        label=_("Kinds"), choices=Kind.choices, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    channels = forms.MultipleChoiceField(
+        label=_("Channels"), choices=Channel.choices, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    sources = LinesField(
+        label=_("Sources"), required=False, max_length=2000,
+        help_text=_("One pattern per line: “Nagios*” stands for all that begin so."),
+    )  # fmt: skip
+    categories = IdsField(
+        label=_("Categories, with all below them"), required=False,
+        queryset=Category.objects.select_related("parent__parent").filter(is_active=True)
+        .order_by("parent__parent__name", "parent__name", "name"),
+    )  # fmt: skip
+    services = IdsField(label=_("Services"), queryset=Service.objects.filter(is_active=True), required=False)
+    sites = IdsField(label=_("Sites"), queryset=Site.objects.all(), required=False)
+    organisations = IdsField(label=_("Organisations"), queryset=Organisation.objects.all(), required=False)
+    team = forms.ModelChoiceField(label=_("Team"), queryset=Team.objects.active().order_by("name"))
+
+    class Meta:
+        model = RoutingRule
+        fields = ("name", "position", "is_active", *CONDITIONS, "team")

@@ -182,3 +182,8 @@ def _ends(actor: Actor, incident: Case) -> bool:
 def can_drill(actor: Actor) -> bool:
     """Drills leave every metric, so not everybody may declare one."""
     return is_machinery(actor) or (_writes(actor) and actor.has_role(*_EVERYWHERE))
+
+
+def can_route_to(actor: Actor, team_id: int) -> bool:
+    """Rules: an admin any, a lead those that bring work to a team that they lead."""
+    return actor.has_role("admin") or (actor.has_role("lead") and team_id in actor.led_team_ids)

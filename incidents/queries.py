@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from accounts.models import Team, User
 from audit.actor import Actor
 from audit.models import Event
-from incidents import permissions
+from incidents import permissions, routing
 from incidents.events import IncidentEvent
 from incidents.models import (
     OPEN_STATES,
     Attachment,
+    Category,
     Comment,
     Incident,
     Participant,
     ParticipantRole,
     PriorityMatrix,
+    RoutingRule,
     State,
 )
 
@@ -168,3 +172,121 @@ def explain_priority(incident: Incident) -> dict[str, Any]:
         "override": incident.priority_override,
         "override_reason": incident.priority_override_reason,
     }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WhyTeam:
+    """What gave an incident to its team: `by` is rule, service, triage, named or the cause of an assignment."""
+
+    team: str
+    by: str
+    event: Event
+    rule: str = ""
+    rule_version: int = 0
+
+
+def why_this_team(incident: Incident) -> WhyTeam | None:
+    """The event that put the incident into its present queue, as it was recorded then; None while it is in none."""
+    if incident.team_id is None:
+        return None
+    told = Event.objects.filter(
+        about_type=Incident._meta.label_lower, about_id=incident.pk, data__team=incident.team_id
+    )
+    arrived = told.filter(kind__in=[str(IncidentEvent.OPENED), str(IncidentEvent.ASSIGNED)]).order_by("-id").first()
+    if arrived is None:
+        return None
+    routed = arrived.data.get("routed") or {"by": arrived.data.get("cause", "named")}
+    team = Team.objects.get(pk=incident.team_id)
+    return WhyTeam(str(team), routed["by"], arrived, routed.get("name", ""), routed.get("version", 0))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tried:
+    """One incident of a dry run: where it is or the rules in force would send it, and where the tried rules would."""
+
+    incident: Incident
+    team: str
+    before: str
+    would_be: str
+    by: str
+    rule: str
+
+    @property
+    def moves(self) -> bool:
+        return self.before != self.would_be
+
+
+#: A dry run looks at no more incidents than this.
+LONGEST_DRY_RUN = 1000
+
+
+def rules_with(draft: RoutingRule | None = None, *, replacing: RoutingRule | None = None) -> list[routing.Rule]:
+    """The rules in force in their order, with a draft that is not saved put among them."""
+    rows = list(RoutingRule.objects.filter(is_active=True, team__is_active=True))
+    if replacing is not None:
+        rows = [one for one in rows if one.pk != replacing.pk]
+    if draft is not None and draft.is_active:
+        rows.append(draft)
+    return [one.rule() for one in sorted(rows, key=lambda one: one.position)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _World:
+    """What routing reads beside the incident, each in one query."""
+
+    above: Mapping[int, int | None]
+    sites: Mapping[int, int | None]
+    teams: Mapping[int, Team]
+    triage: int | None
+
+    def route(self, incident: Incident, rules: Sequence[routing.Rule]) -> tuple[str, str, str]:
+        """The team's name, by what, and the rule's name, if the incident came in now."""
+        facts = routing.Facts(
+            kind=str(incident.kind),
+            channel=str(incident.channel),
+            source=incident.source_label,
+            categories=_path(incident.category_id, self.above),
+            service=incident.service_id,
+            site=self.sites.get(incident.requester_id or 0),
+            organisation=incident.organisation_id,
+        )
+        found = routing.first_match(rules, facts).rule
+        if found is not None:
+            return str(self.teams[found.team]), "rule", found.name
+        owner = incident.service.owner_team_id if incident.service is not None else None
+        team_id, by = (owner, "service") if owner is not None else (self.triage, "triage")
+        return str(self.teams[team_id]) if team_id is not None else "", by, ""
+
+
+def try_rules(
+    rules: Sequence[routing.Rule], actor: Actor, last: int, *, instead_of: Sequence[routing.Rule] | None = None
+) -> list[Tried]:
+    """What the rules would have done with the newest incidents that the actor may see; changes nothing.
+
+    `instead_of` are the rules to compare with; without them each is compared with the team that has it. Drills and
+    imports are left out. Each is taken as it is now: a category that was corrected since counts corrected.
+    """
+    seen = Incident.objects.visible_to(actor).filter(is_drill=False, is_imported=False).order_by("-number")
+    rows = list(seen.select_related("team", "service")[: min(last, LONGEST_DRY_RUN)])
+    people = User.objects.get_queryset().filter(pk__in={one.requester_id for one in rows})
+    teams = {one.pk: one for one in Team.objects.all()}
+    triage = next((pk for pk, one in sorted(teams.items()) if one.is_triage and one.is_active), None)
+    world = _World(
+        above=dict(Category.objects.values_list("pk", "parent_id")), sites=dict(people.values_list("pk", "site")),
+        teams=teams, triage=triage,
+    )  # fmt: skip
+    tried = []
+    for one in rows:
+        team = str(one.team or "")
+        before = team if instead_of is None else world.route(one, instead_of)[0]
+        would_be, by, rule = world.route(one, rules)
+        tried.append(Tried(one, team, before, would_be, by, rule))
+    return tried
+
+
+def _path(category: int | None, above: Mapping[int, int | None]) -> tuple[int, ...]:
+    path: list[int] = []
+    while category is not None and category not in path:
+        path.append(category)
+        category = above.get(category)
+    return tuple(path)

@@ -50,6 +50,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("desk/", include("servicedesk.desk.urls")),
     path("r/", include("oncall.urls")),
+    path("policies/", include("incidents.urls")),
     path("postmortems/", include("postmortems.urls")),
     path("", include("notify.urls")),
     re_path(r"^api/", csrf_exempt(not_found)),

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation, Team
+from audit.admin import IdsField
 from incidents.models import Category, Kind, Service
 from sla.models import SlaPolicy
-
-
-class IdsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Rows picked by name, kept as their ids."""
-
-    def clean(self, value: Any) -> Any:
-        return sorted(row.pk for row in super().clean(value))
 
 
 class SlaPolicyForm(forms.ModelForm):  # type: ignore[type-arg]

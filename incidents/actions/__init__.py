@@ -15,6 +15,7 @@ from incidents.actions.frame import UNSAID, IllegalTransition, Inactive
 from incidents.actions.holding import change_hold, put_on_hold, resume, wake_up
 from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_linked, open_incident
 from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, hand_back, start
+from incidents.actions.rules import change_routing_rule, create_routing_rule, remove_routing_rule
 from incidents.actions.sorting import (
     change_matrix,
     expire_override,
@@ -45,12 +46,14 @@ __all__ = [
     "cancel",
     "change_hold",
     "change_matrix",
+    "change_routing_rule",
     "claim",
     "close",
     "close_by_time",
     "comment",
     "comment_with_files",
     "contain",
+    "create_routing_rule",
     "expire_override",
     "hand_back",
     "open_again_linked",
@@ -60,6 +63,7 @@ __all__ = [
     "raise_priority_by_system",
     "recategorise",
     "remind_idle",
+    "remove_routing_rule",
     "remove_watcher",
     "reopen",
     "resolve",

@@ -13,7 +13,8 @@ from django_fsm import TransitionNotAllowed
 from accounts.models import Team, User
 from audit.actions import ActionRefused, Forbidden, Invalid, assert_fresh
 from audit.actor import Actor
-from incidents.models import Incident, Participant, ParticipantRole, Service, State
+from incidents.actions.routing import route
+from incidents.models import Incident, Participant, ParticipantRole, State
 
 #: Weekdays without a sign of life after which the owner is reminded; sla may set another moment by `schedule_idle`.
 IDLE_WEEKDAYS = 2
@@ -152,22 +153,11 @@ def active_user(user: User | None, field: str) -> None:
         raise Inactive(f"{user} is deactivated", field=field, remedy="choose an active person")
 
 
-def team_for(team: Team | None, service: Service | None, assignee: User | None, *, imported: bool) -> int | None:
-    """Whose queue it belongs to: the named team's, else that of the service's owner, else the triage team's."""
-    if team is not None:
-        return team.pk
-    if service is not None and service.owner_team_id is not None and not imported:
-        return service.owner_team_id
-    if assignee is not None or imported:
-        return None
-    return Team.objects.filter(is_triage=True, is_active=True).order_by("id").values_list("pk", flat=True).first()
-
-
 def queue_of(incident: Incident, team_id: int | None, assignee_id: int | None) -> int | None:
-    """The team as given; what would be nobody's goes to the service's owner team, else to the triage team."""
+    """The team as given; what would be nobody's is routed as if it came in now."""
     if team_id is not None or assignee_id is not None or incident.is_imported:
         return team_id
-    return team_for(None, incident.service, None, imported=False)
+    return route(incident, None, None, incident.requester).team_id
 
 
 def idle_after(at: datetime) -> datetime:

@@ -24,9 +24,9 @@ from incidents.actions.frame import (
     locked,
     require,
     settled,
-    team_for,
     text,
 )
+from incidents.actions.routing import Routed, route
 from incidents.actions.telling import tell_opened
 from incidents.events import IncidentEvent
 from incidents.models import (
@@ -116,9 +116,10 @@ def open_incident(
 ) -> Incident:
     """Opens an incident, `started` or already `resolved` in one step if so. Records `incident.opened`.
 
-    Without a team the service's owner team takes it, else the triage team. Impact and urgency not given are the lowest,
-    or impact as the service's criticality suggests. Refused: who may not log, what a requester may not fill in, retired
-    things, times out of order, `reported_at` set forward, or back by more than 15 minutes without a reason.
+    Without a team a routing rule finds one, else the service's owner takes it, else the triage team. Impact and urgency
+    not given are the lowest, or impact as the service's criticality suggests. Refused: who may not log, what a
+    requester may not fill in, retired things, times out of order, `reported_at` set forward, or back by more than 15
+    minutes without a reason.
     """
     if channel == Channel.ALERT and not imported:
         detected_at = detected_at or at
@@ -154,10 +155,11 @@ def open_incident(
     )
     _set_requester(incident, requester, by)
     _judge(incident, impact, urgency, requester, matrix)
-    incident.team_id = team_for(team, service, assignee, imported=imported)
+    routed = route(incident, team, assignee, requester)
+    incident.team_id = routed.team_id
     _first_contact(incident, by, at, started=started, resolved=resolved)
     insert(incident)
-    _record_opening(incident, by, at, reported_at_reason, resolved)
+    _record_opening(incident, by, at, reported_at_reason, resolved, routed)
     if resolved is None:
         tell_opened(incident, by, at)
     return settled(incident)
@@ -281,12 +283,14 @@ def _first_contact(incident: Incident, by: Actor, at: datetime, *, started: bool
         incident.idle_at = idle_after(at)
 
 
-def _record_opening(incident: Incident, by: Actor, at: datetime, reason: str, resolved: Resolution | None) -> None:
+def _record_opening(
+    incident: Incident, by: Actor, at: datetime, reason: str, resolved: Resolution | None, routed: Routed
+) -> None:
     record(
         IncidentEvent.OPENED, incident, by, at, reason=reason.strip(), state=str(incident.state),
         channel=incident.channel, priority=incident.priority, team=incident.team_id, assignee=incident.assignee_id,
         is_first_contact=incident.first_response_at is not None, reported_at=incident.reported_at.isoformat(),
-        is_imported=incident.is_imported,
+        is_imported=incident.is_imported, routed=routed.told(),
     )  # fmt: skip
     if resolved is not None:
         record_resolution(incident, resolved, by, at, {"hold_reason": "", "held_s": 0})

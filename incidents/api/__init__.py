@@ -4,12 +4,14 @@ from typing import Any
 
 from incidents.api.configuration import CategoryViewSet, PriorityMatrixViewSet, ServiceViewSet
 from incidents.api.incidents import IncidentViewSet
+from incidents.api.routing import RoutingRuleViewSet
 
 ROUTES: list[tuple[str, Any]] = [
     ("incidents", IncidentViewSet),
     ("categories", CategoryViewSet),
     ("services", ServiceViewSet),
     ("priority-matrix", PriorityMatrixViewSet),
+    ("routing-rules", RoutingRuleViewSet),
 ]
 
 __all__ = ["ROUTES"]

@@ -20,6 +20,7 @@ from audit.rest import Call, KeysetPagination, StrictFilterSet, TrackedViewSet, 
 from incidents import permissions, queries
 from incidents.api import inputs
 from incidents.api.files import FileRoutes
+from incidents.api.routing import WhyTeamSerializer
 from incidents.api.shown import (
     COLUMNS,
     CommentSerializer,
@@ -231,6 +232,15 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
     def comments(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The conversation, oldest first; internal notes only for who works at it."""
         return self.paged(queries.comments_for(self.actor, self.get_object()), CommentSerializer, ("id",))
+
+    @extend_schema(responses=WhyTeamSerializer, filters=False)
+    @extra_route(detail=True, methods=["get"], url_path="routing")
+    def routing(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Why this team: the rule, the service's owner, triage, or the person who assigned it."""
+        incident = self.get_object()
+        if not self.is_staff_for(incident):
+            raise Http404
+        return Response(WhyTeamSerializer(WhyTeamSerializer.of(queries.why_this_team(incident))).data)
 
     @extend_schema(responses=TimelineEntrySerializer(many=True), filters=False)
     @extra_route(detail=True, methods=["get"], url_path="timeline")

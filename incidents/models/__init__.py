@@ -19,6 +19,7 @@ from incidents.models.choices import (
 from incidents.models.configuration import Category, PriorityMatrix, Service
 from incidents.models.conversation import Comment, Participant
 from incidents.models.incident import Incident, IncidentQuerySet
+from incidents.models.routing import RoutingRule
 
 __all__ = [
     "OPEN_STATES",
@@ -39,6 +40,7 @@ __all__ = [
     "ParticipantRole",
     "PriorityMatrix",
     "ResolutionCode",
+    "RoutingRule",
     "Service",
     "State",
     "WorkaroundOutcome",

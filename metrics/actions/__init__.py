@@ -1,16 +1,5 @@
-"""Everything that changes what this app stores: ratings by people, and the read models behind the numbers."""
+"""Everything that changes what this app stores."""
 
 from metrics.actions.csat import NotRatable, RatingFixed, rate, settle_rating
-from metrics.actions.keeping import read_on, rebuild_batch, rebuild_end, refresh, tally_stale_days
 
-__all__ = [
-    "NotRatable",
-    "RatingFixed",
-    "rate",
-    "read_on",
-    "rebuild_batch",
-    "rebuild_end",
-    "refresh",
-    "settle_rating",
-    "tally_stale_days",
-]
+__all__ = ["NotRatable", "RatingFixed", "rate", "settle_rating"]

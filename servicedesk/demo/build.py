@@ -51,6 +51,7 @@ class Demo:
         """Everything, once; a desk that has the demonstration's admin is left alone by the command."""
         self._people()
         self._catalogue()
+        self._routing()
         self._rota()
         for _number in range(PAST):
             self._past()
@@ -101,6 +102,12 @@ class Demo:
                 owner_team=self.teams[team],
                 criticality=criticality,
             )
+
+    def _routing(self) -> None:
+        for place, (name, team, conditions) in enumerate(stories.RULES, 1):
+            given = {key: [self.categories[one].pk for one in paths] for key, paths in conditions.items()}
+            values = {"name": name, "position": place * 10, "team": self.teams[team], **given}
+            incidents.actions.create_routing_rule(values=values, by=BUILDER, at=self.founded)
 
     def _rota(self) -> None:
         for login in ("tomas", "wen", "olu", "ada"):
@@ -196,7 +203,7 @@ class Demo:
         desk = self.actor("ines")
         incident = incidents.actions.open_incident(**told, by=desk, at=at)
         step = timedelta(minutes=max(1, (self.now - at).total_seconds() / 60 / 5))
-        helper = self._helper(story, team=told["team"].name if "team" in told else "")
+        helper = self._helper(story, team=incident.team.name if incident.team else "")
         if number % 3 == 0:
             return
         incident = incidents.actions.acknowledge(incident=incident, by=self.actor(helper), at=at + step)

@@ -58,6 +58,12 @@ CATEGORIES = {
     "Security": ("Phishing", "Malware"),
     "Other": (),
 }
+#: Name, team, condition -> paths of categories; in the order in which they are tried.
+RULES: tuple[tuple[str, str, dict[str, tuple[tuple[str, ...], ...]]], ...] = (
+    ("Security before all else", "Security", {"categories": (("Security",),)}),
+    ("Printers and laptops", "Workplace", {"categories": (("Hardware", "Printer"), ("Hardware", "Laptop"))}),
+    ("Wi-Fi and DNS", "Network", {"categories": (("Network", "Wi-Fi"), ("Network", "DNS"))}),
+)
 #: Service -> (owner team, criticality 1 high to 4 low).
 SERVICES = {
     "Payment gateway": ("Platform", 1),

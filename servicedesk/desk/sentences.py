@@ -12,10 +12,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+import incidents.queries
 from accounts.models import Team, User
 from audit import subscriptions
 from audit.models import Event
-from incidents.models import CancelReason, Category, HoldReason, ResolutionCode, Service, WorkaroundOutcome
+from incidents.models import (
+    CancelReason,
+    Category,
+    HoldReason,
+    Incident,
+    ResolutionCode,
+    Service,
+    WorkaroundOutcome,
+)
 
 #: What of a clock a reader of an incident's story is spared: the machinery's own steps.
 LEFT_OUT = frozenset({
@@ -98,6 +107,24 @@ _NAMED: dict[str, type[Any]] = {
 }  # fmt: skip
 
 
+_WHY_TEAM = {
+    "rule": _("routing rule “%(rule)s”"),
+    "service": _("it owns the service"),
+    "triage": _("no rule matched: triage"),
+    "sla": _("an SLA rule moved it"),
+    "leaver": _("somebody left, so it came back to the queue"),
+}
+
+
+def why_team(incident: Incident) -> str:
+    """Why the incident is in its queue, in a few words."""
+    why = incidents.queries.why_this_team(incident)
+    if why is None:
+        return ""
+    template = _WHY_TEAM.get(why.by, _("%(who)s chose it"))
+    return str(template) % {"rule": why.rule, "who": why.event.actor_label}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Told:
     """One line of an incident's story."""
@@ -145,7 +172,8 @@ def _names_in(events: Iterable[Event]) -> dict[type[Any], dict[int, str]]:
 
 def _words(event: Event, names: Mapping[type[Any], Mapping[int, str]]) -> dict[str, str]:
     data = event.data
-    words = {key: _word(key, value, names) for key, value in data.items() if value not in (None, "", [])}
+    words = {key: _word(key, value, names) for key, value in data.items()
+             if value not in (None, "", []) and not isinstance(value, dict)}  # fmt: skip
     if event.kind == "incident.assigned":
         owner = [words[key] for key in ("team", "assignee") if key in words]
         words["owner"] = ", ".join(owner) or _now("nobody")

@@ -22,7 +22,7 @@ from audit.rest import actor_of, now_of
 from incidents import permissions
 from incidents.files import handed_out
 from incidents.models import Incident
-from servicedesk.desk import changes, queries, verbs
+from servicedesk.desk import changes, queries, sentences, verbs
 from servicedesk.desk.forms import CommentForm, LogCallForm, ReportForm, VerbForm
 from servicedesk.desk.sentences import TARGETS
 from servicedesk.desk.verbs import Verb
@@ -104,6 +104,7 @@ def _incident_page(
         clocks = sla.queries.clocks_for(incident).select_related("policy_version__policy")
         context["clocks"] = sorted(clocks, key=lambda one: (list(TARGETS).index(one.target), one.cycle))
         context["why"] = incidents.queries.explain_priority(incident)
+        context["why_team"] = sentences.why_team(incident)
     return render(request, "desk/incident.html", context, status=status)
 
 

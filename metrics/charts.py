@@ -1,1 +1,0 @@
-"""Where the bars of a chart stand: numbers into places, so that a template only writes them down."""
