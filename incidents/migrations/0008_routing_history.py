@@ -6,6 +6,6 @@ from audit.triggers import InstallTriggers
 
 
 class Migration(migrations.Migration):
-    dependencies = [("incidents", "0006_routing"), ("audit", "0002_guards")]
+    dependencies = [("incidents", "0007_routing"), ("audit", "0002_guards")]
 
     operations = [InstallTriggers("incidents")]
