@@ -1,4 +1,4 @@
-"""Ratings in the admin: to read, and a low one to settle."""
+"""Ratings, a low one to settle; and the read models behind the numbers, for whoever doubts one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 import metrics.actions
-from audit.admin import TrackedAdmin, Transition
+from audit.admin import ReadOnlyAdmin, TrackedAdmin, Transition
 from metrics.forms import SettleForm
-from metrics.models import Rating
+from metrics.models import Fact, Rating, Reading, StaleDay, Tally
 from metrics.permissions import can_settle
 
 
@@ -47,3 +47,24 @@ class RatingAdmin(TrackedAdmin):
             allowed=lambda actor, row: row.is_low and row.settled_at is None and can_settle(actor, row.incident),
         )
     }
+
+
+@admin.register(Fact)
+class FactAdmin(ReadOnlyAdmin):
+    list_display = ("incident", "reported_on", "resolved_on", "mtta", "mttr", "resolution", "effort")
+    list_select_related = ("incident",)
+    ordering = ("-incident",)
+    show_full_result_count = False
+
+
+@admin.register(Tally)
+class TallyAdmin(ReadOnlyAdmin):
+    list_display = ("date", "metric", "dimension", "key", "total")
+    list_filter = ("dimension",)
+    ordering = ("-date", "metric", "dimension", "key")
+    show_full_result_count = False
+
+
+@admin.register(StaleDay, Reading)
+class ProgressAdmin(ReadOnlyAdmin):
+    list_display = ("__str__",)

@@ -1,9 +1,12 @@
-"""Who may rate, and who settles a low rating; predicates that never query."""
+"""Who may rate, who settles a low rating, and who may read the numbers; predicates that never query."""
 
 from __future__ import annotations
 
 from audit.actor import Actor, ActorKind
-from incidents.permissions import Case, is_own
+from incidents.permissions import Case, is_integration, is_machinery, is_own
+
+#: Leads read those of the teams that they lead.
+EVERYWHERE = ("manager", "incident_manager", "admin", "auditor")
 
 
 def can_rate(actor: Actor, incident: Case) -> bool:
@@ -17,3 +20,14 @@ def can_settle(actor: Actor, incident: Case) -> bool:
         return False
     leads = actor.has_role("lead") and (incident.team_id is None or incident.team_id in actor.led_team_ids)
     return leads or actor.has_role("incident_manager", "admin")
+
+
+def sees_all_numbers(actor: Actor) -> bool:
+    if is_machinery(actor):
+        return True
+    return actor.has_scope("metrics:read") and (actor.has_role(*EVERYWHERE) or is_integration(actor))
+
+
+def can_see_numbers(actor: Actor) -> bool:
+    """A lead, a manager, an incident manager, an admin, an auditor, or a key with the scope."""
+    return sees_all_numbers(actor) or (actor.has_scope("metrics:read") and actor.has_role("lead"))

@@ -84,6 +84,9 @@ SERVICEDESK_AUTO_CLOSE_DAYS = _number("SERVICEDESK_AUTO_CLOSE_DAYS", 5, "Days fr
 SERVICEDESK_OWN_CLOCK_SECONDS = _number(
     "SERVICEDESK_OWN_CLOCK_SECONDS", 14400, "Wall-clock seconds an unowned incident may wait where no policy says it."
 )
+SERVICEDESK_REPORT_ZONE = _text(
+    "SERVICEDESK_REPORT_ZONE", "UTC", "The time zone whose days reports count by; after a change: metrics_rebuild."
+)
 SERVICEDESK_IDEMPOTENCY_HOURS = _number(
     "SERVICEDESK_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is remembered."
 )
@@ -282,6 +285,7 @@ CELERY_BEAT_SCHEDULE = {
         "audit.tasks.sweep_deliveries": 5.0,
         "incidents.tasks.sweep": 5.0,
         "audit.tasks.prune_idempotency": 3600.0,
+        "metrics.tasks.sweep": 30.0,
         "servicedesk.tasks.heartbeat": 1.0,
     }.items()
 }

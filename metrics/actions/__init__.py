@@ -1,5 +1,16 @@
-"""Everything that changes what this app stores."""
+"""Everything that changes what this app stores: ratings by people, and the read models behind the numbers."""
 
 from metrics.actions.csat import NotRatable, RatingFixed, rate, settle_rating
+from metrics.actions.keeping import read_on, rebuild_batch, rebuild_end, refresh, tally_stale_days
 
-__all__ = ["NotRatable", "RatingFixed", "rate", "settle_rating"]
+__all__ = [
+    "NotRatable",
+    "RatingFixed",
+    "rate",
+    "read_on",
+    "rebuild_batch",
+    "rebuild_end",
+    "refresh",
+    "settle_rating",
+    "tally_stale_days",
+]

@@ -20,6 +20,7 @@ _RULES = (
     "incidents/filetypes.py",    "sla/businesstime", "sla/fold.py",
     "sla/terms.py", "oncall/rotation.py", "oncall/steps.py", "oncall/weekhours.py", "alerts/parsed.py",
     "postmortems/gate.py", "notify/threading.py",
+    "metrics/fold.py", "metrics/buckets.py", "metrics/charts.py",
 )  # fmt: skip
 
 
