@@ -33,6 +33,8 @@ class Source(StrEnum):
 
     INCIDENT = "incident"
     CLOCK = "clock"
+    RATING = "rating"
+    ANSWER = "answer"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,22 @@ _ALL = (
     ),
 )  # fmt: skip
 
+_SATISFACTION = (
+    Metric(
+        slug="csat", label=_("Satisfaction (CSAT)"), shape=Shape.SCORE, day=Day.RESOLVED, source=Source.RATING,
+        group="csat",
+        definition=_(
+            "What requesters said of a resolution, 1 to 5: one answer for each resolution and respondent, on the day "
+            "of the last resolution."
+        ),
+    ),
+    Metric(
+        slug="response", label=_("Answers to the survey"), shape=Shape.SHARE, day=Day.RESOLVED, source=Source.ANSWER,
+        group="csat",
+        definition=_("The share of resolved incidents whose requester was asked and answered."),
+    ),
+)  # fmt: skip
+
 _COMPLIANCE = _(
     "The share of clocks that were stopped at or before their deadline, of those with a verdict. Exempted breaches "
     "leave both sides; running ones, ended ones and incidents without this promise are shown apart."
@@ -160,7 +178,7 @@ CLOCKS = (
     _compliance("resolve", _("SLA kept: resolve")),
     _compliance("own", _("SLA kept: find an owner")),
 )
-METRICS: dict[str, Metric] = {one.slug: one for one in (*_ALL, *CLOCKS)}
+METRICS: dict[str, Metric] = {one.slug: one for one in (*_ALL, *_SATISFACTION, *CLOCKS)}
 #: The metrics whose values the fold gives, and with them the facts' columns.
 FOLDED = (
     "mttd", "customer_first", "mtta", "claimed_first", "mttr", "first_resolution", "resolution", "fcr", "flr",

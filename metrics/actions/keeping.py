@@ -90,8 +90,8 @@ def refresh(*, ids: Sequence[int], by: Actor, at: datetime) -> int:
     Fact.objects.bulk_create(kept, update_conflicts=True, unique_fields=["incident"], update_fields=_NAMES)
     rows = [one for pk in changed for one in (stored.get(pk), fresh.get(pk)) if one is not None]
     _mark({day for one in rows for day in (one.reported_on, one.resolved_on) if day is not None})
-    # Its clocks may have moved while every value stayed: compliance is tallied on the day of the report.
-    _mark({one.reported_on for one in kept})
+    # Clocks and ratings may have moved while every value stayed.
+    _mark({day for one in kept for day in (one.reported_on, one.resolved_on) if day is not None})
     _settle_recurrence(rows)
     return len(changed)
 
@@ -174,4 +174,4 @@ def rebuild_end(*, by: Actor, at: datetime) -> int:
             "select reported_on from metrics_fact union select resolved_on from metrics_fact "
             "where resolved_on is not null union select date from metrics_tally on conflict do nothing"
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -45,6 +45,7 @@ class Fact(models.Model):
     priority = models.PositiveSmallIntegerField()
     channel = models.CharField(max_length=20)
     is_return = models.BooleanField(default=False)
+    is_asked = models.BooleanField(default=False)
 
     mttd, mttd_why = _value(), _why()
     customer_first, customer_first_why = _value(), _why()

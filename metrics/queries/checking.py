@@ -118,7 +118,7 @@ def days_to_check() -> Iterator[list[date]]:
     """Every day that has facts or tallies and does not wait for the sweep, in pieces."""
     waiting = set(StaleDay.objects.values_list("date", flat=True))
     days = set(Fact.objects.order_by().values_list("reported_on", flat=True).distinct())
-    days |= set(Fact.objects.order_by().exclude(resolved_on=None).values_list("resolved_on", flat=True).distinct())
+    days |= set(Fact.objects.order_by().dates("resolved_on", "day"))
     days |= set(Tally.objects.order_by().values_list("date", flat=True).distinct())
     left = sorted(days - waiting)
     for start in range(0, len(left), 20):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import json
 import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -24,7 +25,7 @@ INCIDENT = Incident._meta.label_lower
 _FIELDS = (
     "pk", "state", "channel", "cancel_reason", "resolution_code", "detected_by", "occurred_at", "detected_at",
     "reported_at", "is_drill", "is_imported", "recurrence_of_id", "reassignment_count", "team_id", "service_id",
-    "category_id", "priority",
+    "category_id", "priority", "requester_id",
 )  # fmt: skip
 
 _NEWEST = """
@@ -108,9 +109,8 @@ def _events(ids: Sequence[int]) -> Mapping[int, list[Happened]]:
 
 
 def _read(data: Any) -> Mapping[str, Any]:
-    import json
-
-    return json.loads(data) if isinstance(data, str) else data
+    found: Mapping[str, Any] = json.loads(data) if isinstance(data, str) else data
+    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -159,6 +159,7 @@ def _fact(
         ended_at=folded.ended_at if folded.ended_at is None else max(folded.ended_at, row["reported_at"]),
         team_id=row["team_id"], service_id=row["service_id"], category_id=row["category_id"],
         priority=row["priority"], channel=row["channel"], is_return=given.is_recurrence,
+        is_asked=row["requester_id"] is not None and not row["is_imported"],
     )  # fmt: skip
     values = {name: folded.values[name] for name in FOLDED} | {"effort": _effort(folded, cycles)}
     for name, one in values.items():

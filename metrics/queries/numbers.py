@@ -126,7 +126,7 @@ def spreads(asked: Asked, metrics: Sequence[Metric]) -> dict[str, Spread]:
     if len(narrowed) > 1:
         return {one.slug: _from_facts(asked, one) for one in metrics}
     dimension, keys = next(iter(narrowed.items()), ("all", [""]))
-    values = [[one.slug for one in metrics], dimension, keys, asked.first, asked.last]
+    values: list[Any] = [[one.slug for one in metrics], dimension, keys, asked.first, asked.last]
     counts: dict[str, dict[int, int]] = collections.defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(_MERGED, values)
@@ -238,7 +238,8 @@ def _series_rows(asked: Asked, metric: Metric, width: int) -> list[tuple[int, in
         else:
             dimension, keys = next(iter(narrowed.items()), ("all", [""]))
             cursor.execute(_SERIES, [asked.first, width, metric.slug, dimension, keys, asked.first, asked.last])
-        return cursor.fetchall()
+        rows: list[tuple[int, int, int]] = cursor.fetchall()
+    return rows
 
 
 _BY = """
@@ -257,10 +258,11 @@ def volume_by(asked: Asked, dimension: str) -> list[tuple[str, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"select coalesce(f.{DIMENSIONS[dimension]}::text, ''), count(*) from metrics_fact f "  # noqa: S608  # nosec B608: names of our own definitions
-            f"where f.reported_on between %s and %s and {why_of(metric)} = 0 and {condition} group by 1 order by 2 desc, 1",
+            f"where f.reported_on between %s and %s and {why_of(metric)} = 0 and {condition} group by 1 "
+            "order by 2 desc, 1",
             [asked.first, asked.last, *values],
         )
-        return cursor.fetchall()
+        return [(key, int(n)) for key, n in cursor.fetchall()]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from metrics.models import DIMENSIONS
 #: The thresholds as a constant of the statement: an array parameter would be read anew for each row.
 _WIDTHS = "'{" + ",".join(map(str, THRESHOLDS)) + "}'::bigint[]"
 
+_ANSWERED = "exists (select from metrics_rating r where r.incident_id = f.incident_id)"
 _VOLUME_OUT = (Why.DRILL, Why.CHILD, Why.DUPLICATE)
 
 
@@ -17,6 +18,10 @@ def value_of(metric: Metric) -> str:
     """The value of a row, null where it is left out."""
     if metric.source is Source.CLOCK:
         return f"case when {why_of(metric)} <> 0 then null when c.breached_at is null then 1 else 0 end"
+    if metric.source is Source.RATING:
+        return f"case when {why_of(metric)} = 0 then r.score end"
+    if metric.source is Source.ANSWER:
+        return f"case when {why_of(metric)} = 0 then {_ANSWERED}::int end"
     return "1" if metric.shape is Shape.VOLUME else f"f.{metric.slug}"
 
 
@@ -28,6 +33,13 @@ def why_of(metric: Metric) -> str:
             f"when c.breached_at is not null then 0 when c.state = 'met' then 0 "
             f"when c.state = 'cancelled' then {Why.ENDED:d} else {Why.RUNNING:d} end"
         )
+    if metric.source is Source.RATING:
+        return (
+            f"case when f.base <> 0 then f.base when r.id is not null then 0 "
+            f"when f.is_asked then {Why.UNRATED:d} else {Why.UNASKED:d} end"
+        )
+    if metric.source is Source.ANSWER:
+        return f"case when f.base <> 0 then f.base when f.is_asked or {_ANSWERED} then 0 else {Why.UNASKED:d} end"
     if metric.shape is Shape.VOLUME:
         out = ", ".join(f"{one:d}" for one in _VOLUME_OUT)
         return f"case when f.base in ({out}) then f.base else 0 end"
@@ -38,6 +50,8 @@ def rows_of(metric: Metric) -> str:
     """The tables behind a metric; `f` is the fact."""
     if metric.source is Source.CLOCK:
         return f"metrics_fact f left join sla_clock c on c.incident_id = f.incident_id and c.target = '{metric.target}'"
+    if metric.source is Source.RATING:
+        return "metrics_fact f left join metrics_rating r on r.incident_id = f.incident_id"
     return "metrics_fact f"
 
 

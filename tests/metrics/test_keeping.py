@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -29,7 +30,7 @@ def test_the_sweep_reads_an_incident_into_facts() -> None:
 
 
 def test_a_reopened_incident_does_not_count_while_it_was_resolved() -> None:
-    incident = IncidentFactory(at=AT)
+    incident: Any = IncidentFactory(at=AT)
     for hour in (1, 5):
         incident = incidents.actions.resolve(incident=incident, code="fixed", by=SYSTEM, at=later(hours=hour))
         if hour == 1:
