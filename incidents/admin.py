@@ -10,11 +10,24 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 import incidents.actions
+from audit.actions import Invalid
 from audit.actor import Actor
 from audit.admin import ReadOnlyAdmin, TrackedAdmin, Transition
 from audit.rest import actor_of
 from incidents import forms, permissions, queries
-from incidents.models import Attachment, Category, Comment, Incident, Participant, PriorityMatrix, RoutingRule, Service
+from incidents.models import (
+    Attachment,
+    Category,
+    Comment,
+    Incident,
+    IncidentLink,
+    Merge,
+    Participant,
+    PriorityMatrix,
+    RoutingRule,
+    Service,
+    Task,
+)
 
 WORKERS = frozenset({"agent", "lead", "responder", "incident_manager", "admin"})
 OVERSEERS = frozenset({"manager", "auditor"})
@@ -32,6 +45,13 @@ def _act(action: Callable[..., Any]) -> Callable[..., Any]:
 def _open_again(row: Incident, *, expected_version: int | None, **given: Any) -> Any:
     """The new incident is a row of its own, so the version of the old one says nothing."""
     return incidents.actions.open_again_linked(incident=row, **given)
+
+
+def _merge(row: Incident, *, into: str, by: Actor, **given: Any) -> Any:
+    target = queries.visible_by_reference(by, into)
+    if target is None:
+        raise Invalid(str(_("There is no such incident, or you may not see it.")), field="into")
+    return incidents.actions.merge(incident=row, into=target, by=by, **given)
 
 
 def _can(verb: str) -> Callable[[Actor, Any], bool]:
@@ -55,6 +75,7 @@ class CommentInline(admin.TabularInline):
     """The conversation, to read; a button writes."""
 
     model = Comment
+    fk_name = "incident"
     fields = ("created_at", "author_label", "is_public", "body")
     readonly_fields = fields
     extra = 0
@@ -122,6 +143,13 @@ class IncidentAdmin(TrackedAdmin):
             form=forms.ReasonForm,
             allowed=_can("open-again"),
         ),
+        "merge": Transition(label=_("Merge"), run=_merge, form=forms.MergeForm, allowed=_can("merge")),
+        "unmerge": Transition(
+            label=_("Take the merge back"),
+            run=_act(incidents.actions.unmerge),
+            form=forms.ReasonForm,
+            allowed=_can("unmerge"),
+        ),
         "comment": Transition(
             label=_("Comment"), run=_act(incidents.actions.comment), form=forms.CommentForm, allowed=_can_comment
         ),
@@ -170,6 +198,37 @@ class IncidentAdmin(TrackedAdmin):
 
     def change_row(self, row: Any, values: dict[str, Any], *, by: Actor, at: Any, expected_version: int | None) -> Any:
         return incidents.actions.revise(incident=row, values=values, by=by, at=at, expected_version=expected_version)
+
+
+class RelationAdmin(TrackedAdmin):
+    """Verbs of the incident change these rows; here they are looked at, with their history."""
+
+    can_add = False
+    can_change = False
+    can_delete = False
+    view_roles = WORKERS | OVERSEERS
+
+
+@admin.register(Merge)
+class MergeAdmin(RelationAdmin):
+    list_display = ("source", "target", "merged_at", "merged_by", "undone_at", "undone_by")
+    list_select_related = ("source", "target", "merged_by", "undone_by")
+    search_fields = ("=source__number", "=target__number")
+
+
+@admin.register(IncidentLink)
+class IncidentLinkAdmin(RelationAdmin):
+    list_display = ("incident", "kind", "other", "added_at")
+    list_select_related = ("incident", "other")
+    list_filter = ("kind",)
+    search_fields = ("=incident__number", "=other__number")
+
+
+@admin.register(Task)
+class TaskAdmin(RelationAdmin):
+    list_display = ("title", "incident", "owner", "due_at", "done_at")
+    list_select_related = ("incident", "owner")
+    search_fields = ("title", "=incident__number")
 
 
 @admin.register(Category)

@@ -34,6 +34,10 @@ class IncidentEvent(StrEnum):
     CLOSE_SCHEDULED = "incident.close_scheduled"
     IDLE_REMINDER_DUE = "incident.idle_reminder_due"
     RECURRED = "incident.recurred"
+    MERGED = "incident.merged"
+    UNMERGED = "incident.unmerged"
+    ABSORBED = "incident.absorbed"
+    RELEASED = "incident.released"
     MATRIX_CHANGED = "matrix.changed"
 
 
@@ -117,5 +121,17 @@ KINDS: dict[str, Kind] = {
     IncidentEvent.CLOSE_SCHEDULED: Kind("The moment of closing by the system was set.", ("old", "close_due_at")),
     IncidentEvent.IDLE_REMINDER_DUE: Kind("Nothing happened for too long.", ("assignee", "team")),
     IncidentEvent.RECURRED: Kind("A closed incident came back as a new linked one.", ("recurrence",)),
+    IncidentEvent.MERGED: Kind(
+        "The incident became part of another; its former state, and who reads what as it was confirmed.",
+        ("target", "merge", "old", "confirmed"),
+    ),
+    IncidentEvent.UNMERGED: Kind("The merge was taken back: it is an incident of its own again.", ("target", "merge")),
+    IncidentEvent.ABSORBED: Kind(
+        "Another incident became part of this one; when that one's clocks had started, early times before and after.",
+        ("source", "merge", "start_at", "own", "earliest"),
+    ),
+    IncidentEvent.RELEASED: Kind(
+        "An incident that had become part of this one is one of its own again.", ("source", "merge")
+    ),
     IncidentEvent.MATRIX_CHANGED: Kind("A new version of the priority matrix was saved.", ("number", "is_current")),
 }

@@ -52,6 +52,11 @@ class PersonField(forms.EmailField):
         return (self.prepare_value(initial) or "") != (data or "").strip().lower()
 
 
+def given_by_hand(reasons: Any) -> list[tuple[Any, Any]]:
+    """Why a person may cancel; a merge gives its own reason."""
+    return [one for one in reasons.choices if one[0] != CancelReason.MERGED]
+
+
 def _moment(label: Any, **options: Any) -> forms.SplitDateTimeField:
     return forms.SplitDateTimeField(label=label, widget=AdminSplitDateTime(), **options)
 
@@ -137,8 +142,16 @@ class CloseForm(forms.Form):
 
 
 class CancelForm(forms.Form):
-    reason = forms.ChoiceField(label=_("It was"), choices=CancelReason.choices)
+    reason = forms.ChoiceField(label=_("It was"), choices=given_by_hand(CancelReason))
     detail = forms.CharField(label=_("Detail"), required=False, max_length=500)
+
+
+class MergeForm(forms.Form):
+    into = forms.CharField(label=_("Into (reference)"), max_length=40)
+    reason = forms.CharField(label=_("Reason"), required=False, max_length=2000)
+    confirmation = forms.CharField(
+        label=_("Confirmation"), required=False, max_length=64, help_text=_("as the refusal names it")
+    )
 
 
 class OverrideForm(forms.Form):

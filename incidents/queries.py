@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import Team, User
 from audit.actor import Actor
 from audit.models import Event
-from incidents import permissions, routing
+from incidents import permissions, routing, times
 from incidents.events import IncidentEvent
 from incidents.models import (
     OPEN_STATES,
@@ -20,6 +20,7 @@ from incidents.models import (
     Category,
     Comment,
     Incident,
+    Merge,
     Participant,
     ParticipantRole,
     PriorityMatrix,
@@ -56,6 +57,8 @@ VERBS: dict[str, tuple[Callable[..., bool], tuple[str, ...]]] = {
     "override-priority": (permissions.can_override_priority, OPEN_STATES),
     "revise": (permissions.can_work, tuple(state for state in State.values if state != State.CANCELLED)),
     "open-again": (permissions.can_open_again, (State.CLOSED.value,)),
+    "merge": (permissions.can_work, OPEN_STATES),
+    "unmerge": (permissions.can_work, (State.CANCELLED.value,)),
 }
 
 
@@ -63,6 +66,20 @@ def number_of(reference: str) -> int | None:
     """The number in `INC-000123`, `inc-123` or `123`; None for anything else."""
     found = _REFERENCE.fullmatch(reference)
     return int(found[1]) if found else None
+
+
+def visible_by_reference(actor: Actor, reference: str) -> Incident | None:
+    """The incident of a reference, if there is one that the actor may see."""
+    number = number_of(reference)
+    return None if number is None else Incident.objects.visible_to(actor).filter(number=number).first()
+
+
+def visible_numbers(actor: Actor, numbers: Iterable[int | None]) -> set[int]:
+    """Those of the numbers that the actor may read; no query where nothing is asked or everything is seen."""
+    asked = {one for one in numbers if one is not None}
+    if not asked or permissions.sees_all(actor):
+        return asked
+    return set(Incident.objects.visible_to(actor).filter(number__in=asked).values_list("number", flat=True))
 
 
 def roles_in(actor: Actor, incident: Incident) -> frozenset[str]:
@@ -114,6 +131,8 @@ def _makes_sense(verb: str, incident: Incident) -> bool:
     """A button that could only be refused, or change nothing, is not shown."""
     if verb == "acknowledge":
         return incident.acknowledged_at is None
+    if verb == "unmerge":
+        return incident.merged_into_id is not None
     if verb == "claim":
         return incident.assignee_id is None
     if verb == "settle-workaround":
@@ -121,18 +140,93 @@ def _makes_sense(verb: str, incident: Incident) -> bool:
     return True
 
 
-def comments_for(actor: Actor, incident: Incident) -> QuerySet[Comment]:
-    """The conversation as the actor may read it: internal notes only for who works at it."""
-    rows = Comment.objects.filter(incident=incident)
-    return rows if is_staff_for(actor, incident) else rows.public()
+def comments_for(actor: Actor, incident: Incident, *, is_staff: bool | None = None) -> QuerySet[Comment]:
+    """The conversation as the actor may read it: internal notes only for who works at it.
+
+    What was merged into it is read with it, by the desk and by who reported both. What a requester wrote to the number
+    of a merged incident, and the desk's answers to it, are theirs alone.
+    """
+    if is_staff is None:
+        is_staff = is_staff_for(actor, incident)
+    parts = thread_of(incident)
+    if is_staff:
+        return Comment.objects.filter(Q(incident__in=parts) | Q(addressed_to=incident))
+    own = [one for one in parts if one.pk == incident.pk or permissions.is_own(actor, one)]
+    return Comment.objects.filter(Q(incident__in=own, is_public=True) | Q(addressed_to__in=own))
+
+
+def thread_of(incident: Incident) -> list[Incident]:
+    """The incident and everything that was merged into it, at whatever depth."""
+    found, newest = [incident], [incident]
+    while newest:
+        newest = list(Incident.objects.filter(merged_into__in=newest).order_by("pk"))
+        found += newest
+    return found
+
+
+def heir_of(incident: Incident) -> Incident:
+    """The incident that lives on after merges: itself, unless it was merged. Read without a lock."""
+    heir = incident
+    while heir.merged_into_id is not None:
+        heir = Incident.objects.get(pk=heir.merged_into_id)
+    return heir
+
+
+def visible_heir(actor: Actor, incident: Incident) -> Incident | None:
+    """Where the number of a merged incident leads the actor; None when it was not merged, or for who may not see it."""
+    if incident.merged_into_id is None:
+        return None
+    return Incident.objects.visible_to(actor).filter(pk=heir_of(incident).pk).first()
+
+
+def own_times(incident: Incident) -> times.EarlyTimes:
+    """The incident's early times without those that merges brought."""
+    first = Merge.objects.active().filter(target=incident).order_by("pk").first()
+    return times.of(incident) if first is None else times.read(first.own_times)
+
+
+def has_own_audience(source: Incident, target: Incident) -> bool:
+    """Whether another person reported the source, so that its conversation stays apart from the target's."""
+    return source.requester_id is not None and source.requester_id != target.requester_id
+
+
+def merged_with_own_audience(incident: Incident) -> list[Incident]:
+    return [one for one in thread_of(incident)[1:] if has_own_audience(one, incident)]
+
+
+def watchers_that_follow(source: Incident, target: Incident) -> list[User]:
+    """Who watches the source and will watch the target too: with another requester only people of the desk."""
+    watching = Participant.objects.filter(role=ParticipantRole.WATCHER)
+    people = User.objects.get_queryset().filter(pk__in=watching.filter(incident=source).values("user_id"))
+    people = people.exclude(pk__in=watching.filter(incident=target).values("user_id"))
+    if has_own_audience(source, target):
+        people = people.filter(is_staff=True).exclude(pk=source.requester_id or 0)
+    return list(people.order_by("pk"))
+
+
+def readers_of_merge(source: Incident, target: Incident) -> list[str]:
+    """Who will read what if two incidents of different requesters become one; empty where they have the same."""
+    if target.requester is None or source.requester is None or not has_own_audience(source, target):
+        return []
+    told = [
+        f"The desk's people who see {target.reference} will read the whole thread of {source.reference}.",
+        f"{target.requester} reads nothing of {source.reference}.",
+        f"{source.requester} reads nothing of {target.reference}, only that it was solved; what they write to "
+        f"{source.reference} is read by the desk.",
+    ]
+    watchers = ", ".join(str(one) for one in watchers_that_follow(source, target))
+    return [*told, f"Will watch {target.reference} too: {watchers}."] if watchers else told
 
 
 def attachments_for(actor: Actor, incident: Incident, *, is_staff: bool | None = None) -> QuerySet[Attachment]:
     """The files as the actor may read them: those of internal notes only for who works at it."""
     if is_staff is None:
         is_staff = is_staff_for(actor, incident)
-    rows = Attachment.objects.filter(incident=incident)
-    return rows if is_staff else rows.public()
+    parts = thread_of(incident)
+    if is_staff:
+        return Attachment.objects.filter(incident__in=parts)
+    own = [one for one in parts if one.pk == incident.pk or permissions.is_own(actor, one)]
+    return Attachment.objects.public().filter(incident__in=own)
 
 
 def timeline_for(actor: Actor, incident: Incident, *, is_staff: bool | None = None) -> QuerySet[Event]:

@@ -36,7 +36,19 @@ def stop_asking(told: Recorded) -> None:
     oncall.actions.acknowledge_pages(incident=told.subject, by=told.by, at=told.at)
 
 
-@subscribe("incident.resolved", "incident.closed", "incident.cancelled")
+@subscribe("incident.absorbed")
+def ask_on_for_the_heir(told: Recorded) -> None:
+    """Recorded before the merged incident's own event, so its pages still run here."""
+    oncall.actions.take_over_pages(incident=told.subject, source_number=told.data["source"], by=told.by, at=told.at)
+
+
+@subscribe("incident.unmerged")
+def page_again_after_undo(told: Recorded) -> None:
+    if told.subject.acknowledged_at is None:
+        oncall.actions.reconsider(incident=told.subject, cause=told.kind, by=told.by, at=told.at)
+
+
+@subscribe("incident.resolved", "incident.closed", "incident.cancelled", "incident.merged")
 def end_pages(told: Recorded) -> None:
     oncall.actions.stop_pages(incident=told.subject, cause=told.kind, by=told.by, at=told.at)
 

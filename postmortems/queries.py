@@ -38,7 +38,7 @@ def _falls_under(incident: Incident, rule: ObligationRule) -> bool:
         return False
     if rule.team_id is not None and incident.team_id != rule.team_id:
         return False
-    return not rule.only_breached or Breach.objects.filter(incident=incident).exists()
+    return not rule.only_breached or Breach.objects.counted().filter(incident=incident).exists()
 
 
 def due_at(rule: ObligationRule, since: datetime) -> datetime:

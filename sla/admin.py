@@ -10,6 +10,7 @@ from audit.admin import ReadOnlyAdmin, TrackedAdmin
 from sla.forms import SlaPolicyForm
 from sla.models import (
     Breach,
+    BreachVoid,
     Calendar,
     CalendarVersion,
     Clock,
@@ -64,6 +65,13 @@ class BreachAdmin(ReadOnlyAdmin):
     list_filter = ("target", "cause")
     search_fields = ("=incident__number",)
     list_select_related = ("incident",)
+    ordering = ("-id",)
+
+
+@admin.register(BreachVoid)
+class BreachVoidAdmin(ReadOnlyAdmin):
+    list_display = ("breach", "voided_by", "at")
+    list_select_related = ("breach",)
     ordering = ("-id",)
 
 

@@ -16,6 +16,8 @@ class ClockEvent(StrEnum):
     CANCELLED = "clock.cancelled"
     THRESHOLD_REACHED = "clock.threshold_reached"
     BREACHED = "clock.breached"
+    REBASED = "clock.rebased"
+    BREACH_VOIDED = "clock.breach_voided"
 
 
 _TERMS = (
@@ -37,5 +39,13 @@ KINDS: dict[str, Kind] = {
     ),
     ClockEvent.BREACHED: Kind(
         "A clock passed its deadline.", (*_CLOCK, "cause", "breached_at", "due_at", "policy_id", "actions")
+    ),
+    ClockEvent.REBASED: Kind(
+        "The clocks of an incident start at the earlier report of one that was merged into it; as they were before.",
+        ("merge", "before"),
+    ),
+    ClockEvent.BREACH_VOIDED: Kind(
+        "A breach that only a merge had caused leaves the reports, because the merge was taken back.",
+        (*_CLOCK, "breach", "merge", "breached_at"),
     ),
 }

@@ -12,6 +12,8 @@ from sla.fold import Fact, Kind, Terms
 OPENED = "incident.opened"
 STARTED = "clock.started"
 TERMS_CHANGED = "clock.terms_changed"
+MERGED, UNMERGED = "incident.merged", "incident.unmerged"
+ABSORBED, RELEASED = "incident.absorbed", "incident.released"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,11 +75,23 @@ _READERS: dict[str, Callable[[Happened], Iterable[Kind]]] = {
     "incident.reopened": _reopened,
     "incident.closed": lambda event: (Kind.CLOSED,),
     "incident.cancelled": lambda event: (Kind.CANCELLED,),
+    MERGED: lambda event: (Kind.CANCELLED,),
+    ABSORBED: lambda event: (Kind.BEGAN_EARLIER,),
 }
 _HOLDS = {"incident.put_on_hold": "hold_reason", "incident.hold_changed": "new"}
 
 #: The kinds of events that a clock depends on.
-RELEVANT = (OPENED, *_READERS, *_HOLDS, STARTED, TERMS_CHANGED)
+RELEVANT = (OPENED, *_READERS, *_HOLDS, STARTED, TERMS_CHANGED, UNMERGED, RELEASED)
+
+
+def without_undone(events: Iterable[Happened]) -> list[Happened]:
+    """The events less the merges that were taken back: as if those had never been."""
+    told = list(events)
+    undone = {one.data.get("merge") for one in told if one.kind in (UNMERGED, RELEASED)}
+    return [
+        one for one in told
+        if one.kind not in (MERGED, UNMERGED, ABSORBED, RELEASED) or one.data.get("merge") not in undone
+    ]  # fmt: skip
 
 
 def read(
@@ -88,7 +102,7 @@ def read(
     What held from the start (the owner, then the first terms, then the contact) stands first and carries that time:
     a policy chosen while the incident is opened applies from its report.
     """
-    history = list(events)
+    history = without_undone(events)
     opening = next((one for one in history if one.kind == OPENED), None)
     agreed = next((one for one in history if one.kind == STARTED), None)
     facts: list[Fact] = []
@@ -112,4 +126,7 @@ def _read_one(event: Happened, terms_of: Callable[[Mapping[str, Any]], Mapping[s
         return [Fact(event.at, Kind.TERMS, terms=terms_of(data), mode=mode, cause=cause)]
     if event.kind in _HOLDS:
         return [Fact(event.at, Kind.HELD, reason=str(data.get(_HOLDS[event.kind], "")))]
+    if event.kind == ABSORBED:
+        began = datetime.fromisoformat(str(data["start_at"]))
+        return [Fact(event.at, Kind.BEGAN_EARLIER, start=began, cause="merge")]
     return [Fact(event.at, kind) for kind in _READERS[event.kind](event)]

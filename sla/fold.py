@@ -33,6 +33,7 @@ class Kind(StrEnum):
     REOPENED = "reopened"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    BEGAN_EARLIER = "began earlier"
 
 
 class State(StrEnum):
@@ -77,7 +78,10 @@ class Terms:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that happened; a change of terms carries those of every target, its mode and its cause."""
+    """One thing that happened; a change of terms carries those of every target, its mode and its cause.
+
+    `start` is the earlier start that a merge brings.
+    """
 
     at: datetime
     kind: Kind
@@ -85,6 +89,7 @@ class Fact:
     terms: Mapping[str, Terms] = dataclasses.field(default_factory=dict)
     mode: str = "carry"
     cause: str = ""
+    start: datetime | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -158,6 +163,8 @@ class _Clock:
                 self._reopen()
             case Kind.DISOWNED:
                 self._start_own()
+            case Kind.BEGAN_EARLIER:
+                self._begin_earlier(_floor(fact.start or self.start), fact.cause)
             case _:
                 self._stop(fact.kind)
         self.hold = "" if fact.kind in _RELEASES else self.hold
@@ -183,6 +190,17 @@ class _Clock:
         elif cycle:
             cycle.terms = self.terms
             self._promise(cycle, fact.cause)
+
+    def _begin_earlier(self, start: datetime, cause: str) -> None:
+        """Counts a clock that runs since the start from an earlier one; what had its verdict keeps it."""
+        former, self.start = _floor(self.start), min(self.start, start)
+        cycle = self.live
+        if cycle is None or cycle.started_at != former or start >= former:
+            return
+        self._count(_floor(self.now))
+        cycle.elapsed_s += businesstime.between(cycle.terms.calendar, start, former)
+        cycle.started_at = start
+        self._promise(cycle, cause)
 
     def _begin(self, at: datetime, elapsed_s: int = 0) -> None:
         if self.terms is None:

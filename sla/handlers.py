@@ -37,6 +37,24 @@ def retime(told: Recorded) -> None:
         actions.retime(incident=told.subject, by=told.by, at=told.at, reason=told.reason)
 
 
+@subscribe("incident.merged", "incident.unmerged")
+def refold(told: Recorded) -> None:
+    if not told.subject.is_imported:
+        actions.refold(incident=told.subject, by=told.by, at=told.at)
+
+
+@subscribe("incident.absorbed")
+def rebase(told: Recorded) -> None:
+    if not told.subject.is_imported:
+        actions.rebase(incident=told.subject, merge=told.data["merge"], by=told.by, at=told.at)
+
+
+@subscribe("incident.released")
+def give_back(told: Recorded) -> None:
+    if not told.subject.is_imported:
+        actions.give_back(incident=told.subject, merge=told.data["merge"], by=told.by, at=told.at)
+
+
 @subscribe("incident.commented")
 def retime_on_first_response(told: Recorded) -> None:
     if told.data.get("is_first_response") and not told.about.is_imported:

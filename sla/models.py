@@ -273,6 +273,7 @@ class Clock(models.Model):
     stopped_at = models.DateTimeField(_("stopped at"), null=True)
     breached_at = models.DateTimeField(_("breached at"), null=True)
     breach_cause = models.CharField(_("cause of the breach"), max_length=20, blank=True)
+    voids = models.PositiveSmallIntegerField(_("verdicts taken back"), default=0, db_default=0)
     fired_percent = models.PositiveIntegerField(_("last threshold"), default=0)
     next_threshold = models.PositiveIntegerField(_("next threshold"), null=True)
     next_threshold_at = models.DateTimeField(_("next threshold at"), null=True)
@@ -302,11 +303,15 @@ class Clock(models.Model):
 
 
 class ThresholdFired(models.Model):
-    """That a threshold was reached; the constraint makes it fire once per clock and cycle, whoever sweeps."""
+    """That a threshold was reached; the constraint makes it fire once per clock and cycle, whoever sweeps.
+
+    A merge that is taken back gives its clocks another turn: `voids` counts those of the clock.
+    """
 
     clock = models.ForeignKey(Clock, on_delete=models.PROTECT, related_name="+")
     cycle = models.PositiveIntegerField(_("cycle"))
     percent = models.PositiveIntegerField(_("percent"))
+    voids = models.PositiveSmallIntegerField(_("after verdicts taken back"), default=0, db_default=0)
     reached_at = models.DateTimeField(_("reached at"))
     fired_at = models.DateTimeField(_("fired at"))
 
@@ -314,7 +319,7 @@ class ThresholdFired(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["clock", "cycle", "percent"], name="sla_thresholdfired_once"),
+            models.UniqueConstraint(fields=["clock", "cycle", "percent", "voids"], name="sla_thresholdfired_once"),
         ]
         verbose_name = _("fired threshold")
         verbose_name_plural = _("fired thresholds")
@@ -323,8 +328,14 @@ class ThresholdFired(models.Model):
         return f"{self.percent} % of {self.clock}"
 
 
+class BreachQuerySet(models.QuerySet["Breach"]):
+    def counted(self) -> Self:
+        """What reports count: without those that only a merge had caused that was taken back."""
+        return self.filter(~models.Exists(BreachVoid.objects.filter(breach=models.OuterRef("pk"))))
+
+
 class Breach(models.Model):
-    """That a clock passed its deadline: a fact that is never changed or removed; a later exemption stands apart."""
+    """That a clock passed its deadline: a fact that is never changed or removed; what voids it stands apart."""
 
     class Cause(models.TextChoices):
         TIME = "time", _("time")
@@ -333,23 +344,44 @@ class Breach(models.Model):
         MERGE = "merge", _("merge")
         REPORT_TIME = "corrected report", _("corrected report time")
 
-    clock = models.OneToOneField(Clock, on_delete=models.PROTECT, related_name="+")
+    clock = models.ForeignKey(Clock, on_delete=models.PROTECT, related_name="+", db_index=False)
     incident = models.ForeignKey(Incident, verbose_name=_("incident"), on_delete=models.PROTECT, related_name="+")
     target = models.CharField(_("target"), max_length=12, choices=Clock.Target.choices)
     cycle = models.PositiveIntegerField(_("cycle"))
     at = models.DateTimeField(_("at"))
     cause = models.CharField(_("cause"), max_length=20, choices=Cause.choices)
     decided_at = models.DateTimeField(_("decided at"))
+    voids = models.PositiveSmallIntegerField(_("after verdicts taken back"), default=0, db_default=0)
 
+    objects = BreachQuerySet.as_manager()
     append_only: ClassVar[bool] = True
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["clock", "voids"], name="sla_breach_once")]
         indexes = [models.Index(fields=["at", "id"], name="sla_breach_at")]
         verbose_name = _("breach")
         verbose_name_plural = _("breaches")
 
     def __str__(self) -> str:
         return f"{self.target} of incident {self.incident_id} at {self.at:%Y-%m-%d %H:%M:%S} ({self.cause})"
+
+
+class BreachVoid(models.Model):
+    """That a breach leaves the reports, though not the trail: the merge that caused it was taken back."""
+
+    breach = models.OneToOneField(Breach, on_delete=models.PROTECT, related_name="void", verbose_name=_("breach"))
+    voided_by = models.CharField(_("voided by"), max_length=300, help_text=_("what took it back, and who"))
+    merge = models.BigIntegerField(_("merge"))
+    at = models.DateTimeField(_("at"))
+
+    append_only: ClassVar[bool] = True
+
+    class Meta:
+        verbose_name = _("voided breach")
+        verbose_name_plural = _("voided breaches")
+
+    def __str__(self) -> str:
+        return f"{self.breach}: void by {self.voided_by}"
 
 
 class QueueEntry(models.Model):

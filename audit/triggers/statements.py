@@ -141,10 +141,13 @@ def _steps(table: Table, machine: Machine) -> str:
     old, new = f'old."{machine.column}"', f'new."{machine.column}"'
     step = f"({old}::text, {new}::text)"
     exits = f"old.is_imported and new.is_imported and {step} in ({_pairs(machine.import_exits)})"
-    imported = f"\n      and ({exits}) is not true"
+    imported = f"\n      and ({exits}) is not true" if machine.import_exits else ""
+    if machine.clearing_exits:
+        emptied = f'old."{machine.cleared}" is not null and new."{machine.cleared}" is null'
+        imported += f"\n      and ({emptied} and {step} in ({_pairs(machine.clearing_exits)})) is not true"
     return f"""
     if {old} is distinct from {new}
-      and ({step} in ({_pairs(machine.steps)})) is not true{imported if machine.import_exits else ""} then
+      and ({step} in ({_pairs(machine.steps)})) is not true{imported} then
       raise exception using errcode = '{ILLEGAL_STATE}',
         message = format('{table.label} %s may not go from {machine.column} %L to %L', old."{table.key}", {old}, {new});
     end if;"""

@@ -46,6 +46,9 @@ class Machine:
     initial: tuple[str, ...]
     steps: tuple[tuple[str, str], ...]
     import_exits: tuple[tuple[str, str], ...]
+    #: Steps that are allowed only to a statement that empties this column, as taking a merge back does.
+    cleared: str = ""
+    clearing_exits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def state_tables(connection: BaseDatabaseWrapper, app_label: str | None = None) 
     result = []
     for model, fields in chosen:
         live = found.get(model._meta.db_table, {})
-        machines = tuple(_machine(model, field) for field in fields if field.column in live)
+        machines = tuple(_machine(model, field, live) for field in fields if field.column in live)
         if machines:
             key = str(model._meta.pk.column)
             name = model._meta.db_table
@@ -195,7 +198,9 @@ def _table(model: type[models.Model], found: Catalogue) -> Table:
         key=key,
         columns=tuple(_column(model, field, live[field.column], kept[field.column]) for field in fields),
         machines=tuple(
-            _machine(model, field) for field in fields if isinstance(field, FSMFieldMixin) and field.column in live
+            _machine(model, field, live)
+            for field in fields
+            if isinstance(field, FSMFieldMixin) and field.column in live
         ),
     )
 
@@ -211,7 +216,7 @@ def _column(model: type[models.Model], field: Any, live: Found, kept: Found) -> 
     return Column(field.column, live.type, form, live.oid if form == "binary" and not personal else BYTEA, personal)
 
 
-def _machine(model: type[models.Model], field: Any) -> Machine:
+def _machine(model: type[models.Model], field: Any, live: Mapping[str, Any]) -> Machine:
     transitions = list(field.get_all_transitions(model))
     states = {str(value) for value, _ in field.flatchoices}
     for one in transitions:
@@ -227,11 +232,16 @@ def _machine(model: type[models.Model], field: Any) -> Machine:
         raise ImproperlyConfigured(f"{model._meta.label}: fsm_import_exits needs a column is_imported")
     initial = getattr(model, "fsm_initial", None)
     ways_out = {(str(one), str(other)) for one, other in _for_field(exits, field.name, ())}
+    cleared, pairs = getattr(model, "fsm_exits_by_clearing", ("", ()))
+    ways_back = {(str(one), str(other)) for one, other in pairs}
     return Machine(
         column=field.column,
         initial=tuple(sorted(str(one) for one in _for_field(initial, field.name, states))),
-        steps=tuple(sorted(steps - ways_out)),
+        steps=tuple(sorted(steps - ways_out - ways_back)),
         import_exits=tuple(sorted(ways_out)),
+        # An older schema has no such column yet, and so no such step.
+        cleared=cleared if cleared in live else "",
+        clearing_exits=tuple(sorted(ways_back)) if cleared in live else (),
     )
 
 

@@ -12,7 +12,9 @@ from incidents.actions.ending import (
     settle_workaround,
 )
 from incidents.actions.frame import UNSAID, IllegalTransition, Inactive
+from incidents.actions.heirs import MergedMeanwhile, comment_by_old_number
 from incidents.actions.holding import change_hold, put_on_hold, resume, wake_up
+from incidents.actions.merging import DifferentRequesters, NotMergeable, NotMerged, merge, unmerge
 from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_linked, open_incident
 from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, hand_back, start
 from incidents.actions.rules import change_routing_rule, create_routing_rule, remove_routing_rule
@@ -26,16 +28,21 @@ from incidents.actions.sorting import (
     set_priority_inputs,
 )
 from incidents.actions.talking import add_participant, comment, contain, remove_watcher
+from incidents.actions.telling import tell_merged
 from incidents.actions.timing import close_by_time, remind_idle, schedule_idle
 
 __all__ = [
     "UNSAID",
     "AlreadyAcknowledged",
     "AlreadyHeld",
+    "DifferentRequesters",
     "FileRefused",
     "IllegalTransition",
     "Inactive",
+    "MergedMeanwhile",
     "NoMatrix",
+    "NotMergeable",
+    "NotMerged",
     "Resolution",
     "TimesOutOfOrder",
     "WorkaroundOpen",
@@ -51,11 +58,13 @@ __all__ = [
     "close",
     "close_by_time",
     "comment",
+    "comment_by_old_number",
     "comment_with_files",
     "contain",
     "create_routing_rule",
     "expire_override",
     "hand_back",
+    "merge",
     "open_again_linked",
     "open_incident",
     "override_priority",
@@ -74,5 +83,7 @@ __all__ = [
     "set_priority_inputs",
     "settle_workaround",
     "start",
+    "tell_merged",
+    "unmerge",
     "wake_up",
 ]

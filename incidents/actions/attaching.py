@@ -18,6 +18,7 @@ from incidents.actions.talking import _may_speak, _speaks_as, comment
 from incidents.events import IncidentEvent
 from incidents.filetypes import USUAL, Limits, NotAllowed, Upload, judge, safe_name
 from incidents.models import Attachment, Comment, Incident
+from incidents.queries import heir_of
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +129,10 @@ def _kept(upload: Upload, kind: str, incident: Incident, by: Actor, at: datetime
 def _visible(incident: Incident, by: Actor, comment: Comment | None, *, is_public: bool) -> bool:
     """As public as the comment that it came with; what a requester sends is theirs to see."""
     if comment is not None:
-        if comment.incident_id != incident.pk:
+        # What is written to a merged incident stands on its heir; the files stay where its requester finds them.
+        if comment.incident_id not in (incident.pk, heir_of(incident).pk):
             raise Invalid("the comment is of another incident", field="comment", remedy="name one of this incident")
-        is_public = comment.is_public
+        is_public = comment.is_public or comment.addressed_to_id == incident.pk
     is_public = is_public or _speaks_as(by, incident) == Comment.AuthorKind.REQUESTER
     _may_speak(by, incident, is_public=is_public)
     return is_public

@@ -234,7 +234,8 @@ def cancel(
     Possible from every open state; after the first response or a breach only by a lead, an incident manager or an
     admin, because it would leave the figures otherwise.
     """
-    choice("reason", reason, CancelReason)
+    if choice("reason", reason, CancelReason) == CancelReason.MERGED:
+        raise Invalid("only a merge gives this reason", field="reason", remedy="merge it into the other incident")
     detail = text("detail", detail, longest=500)
     incident = locked(incident, expected_version)
     require(permissions.can_cancel, by, incident, "cancel")

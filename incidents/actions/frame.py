@@ -29,6 +29,7 @@ NEXT_VERBS: dict[str, str] = {
     State.RESOLVED: "close or reopen it",
     State.CLOSED: "it is final: open a new linked incident",
     State.CANCELLED: "it is final: log a new incident",
+    "merged": "do it on the incident that it became part of, or take the merge back",
 }
 
 
@@ -102,7 +103,7 @@ def move(incident: Incident, verb: str, transition: Callable[..., None], *values
         raise IllegalTransition(
             f"{incident.reference} is {State(incident.state).label}: {verb} is not possible",
             field="state",
-            remedy=NEXT_VERBS[incident.state],
+            remedy=NEXT_VERBS["merged" if incident.merged_into_id is not None else incident.state],
             state=incident.state,
         ) from error
 

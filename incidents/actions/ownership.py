@@ -174,10 +174,11 @@ def hand_back(*, user: User, by: Actor, at: datetime) -> list[Incident]:
         return []
     theirs = Incident.objects.select_for_update(no_key=True).filter(assignee_id=user.pk, state__in=OPEN_STATES)
     # A list: the locks are taken in id order before the first change.
-    return [_handed_back(incident, by, at) for incident in list(theirs.order_by("pk"))]
+    return [hand_back_one(incident, by, at) for incident in list(theirs.order_by("pk"))]
 
 
-def _handed_back(incident: Incident, by: Actor, at: datetime) -> Incident:
+def hand_back_one(incident: Incident, by: Actor, at: datetime) -> Incident:
+    """For a locked incident whose assignee left."""
     old = (incident.team_id, incident.assignee_id)
     team_id = queue_of(incident, old[0], None)
     move(incident, "handing back", incident.assign, team_id, None)

@@ -21,6 +21,7 @@ from incidents.actions.frame import (
     stay_awake,
     text,
 )
+from incidents.actions.heirs import MergedMeanwhile, comment_by_old_number
 from incidents.actions.holding import end_hold
 from incidents.actions.telling import tell_comment
 from incidents.events import IncidentEvent
@@ -53,7 +54,11 @@ def comment(
     notes by a requester, who may not comment.
     """
     body = text("body", body, required=True)
+    if incident.merged_into_id is not None:
+        return comment_by_old_number(incident=incident, by=by, at=at, body=body, is_public=is_public)
     incident = locked(incident, expected_version)
+    if incident.merged_into_id is not None:
+        raise MergedMeanwhile(f"{incident.reference} was merged meanwhile")
     author_kind = _speaks_as(by, incident)
     if author_kind == Comment.AuthorKind.REQUESTER:
         is_public = True

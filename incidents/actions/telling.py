@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 
 import notify.actions
 from accounts.models import User
+from audit.actions import action
 from audit.actor import Actor
+from incidents import queries
 from incidents.models import Comment, HoldReason, Incident, ResolutionCode
 
 
@@ -43,6 +45,20 @@ def tell_resolved(incident: Incident, by: Actor, at: datetime) -> None:
     """Resolved, and how to say that it is not."""
     facts = {"code": ResolutionCode(incident.resolution_code).label, "notes": incident.resolution_notes}
     _tell_requester(incident, "resolved", lambda: _("Resolved"), f"resolved:{incident.reopen_count}", by, at, facts)
+
+
+@action(joins=True)
+def tell_merged(*, incident: Incident, kind: str, by: Actor, at: datetime) -> None:
+    """Tells the requesters of what was merged into it that it is solved or closed, under their own number.
+
+    Nothing of the target's words goes to them: its requester may be another person.
+    """
+    template = kind.removeprefix("incident.")
+    subjects = {"resolved": lambda: _("Resolved"), "closed": lambda: _("Closed")}
+    for source in queries.merged_with_own_audience(incident):
+        key = f"merged:{template}:{incident.pk}:{incident.reopen_count}"
+        facts = {"code": ResolutionCode(incident.resolution_code).label, "notes": ""}
+        _tell_requester(source, template, subjects[template], key, by, at, facts)
 
 
 def tell_closed(incident: Incident, by: Actor, at: datetime) -> None:

@@ -23,12 +23,14 @@ from incidents.api.files import FileRoutes
 from incidents.api.routing import WhyTeamSerializer
 from incidents.api.shown import (
     COLUMNS,
+    RELATIONS,
     CommentSerializer,
     IncidentSerializer,
     ParticipantSerializer,
     TimelineEntrySerializer,
     is_staff_row,
     shown,
+    visible_relations,
 )
 from incidents.models import OPEN_STATES, Channel, Incident, Kind, State
 
@@ -99,13 +101,11 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
         pages = KeysetPagination()
         page = pages.page_of(rows, request, self.ordering_of(request))
         roles = {} if permissions.sees_all(self.actor) else queries.followed(self.actor, [row.id for row in page])
+        numbers = [{name: getattr(row, f"{name}__number") for name in RELATIONS} for row in page]
         results = [
-            shown(
-                row, is_staff=is_staff_row(self.actor, row, roles.get(row.id, set())),
-                recurrence_of=row.recurrence_of__number,
-            )
-            for row in page
-        ]  # fmt: skip
+            shown(row, is_staff=is_staff_row(self.actor, row, roles.get(row.id, set())), relations=relations)
+            for row, relations in zip(page, visible_relations(self.actor, numbers), strict=True)
+        ]
         return pages.respond(page, results)
 
     @extend_schema(request=inputs.NewIncidentInput, responses={201: IncidentSerializer})
@@ -206,6 +206,16 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
     def open_again(self, call: Call) -> Incident:
         """After closing: opens a new incident with the fields copied, linked to this one."""
         return incidents.actions.open_again_linked(incident=call.row, by=call.by, at=call.at, **call.data)
+
+    @verb(inputs.MergeInput)
+    def merge(self, call: Call) -> Incident:
+        """Makes it part of another one, which is the answer; the old number leads there. Can be taken back."""
+        return incidents.actions.merge(**_of(call), **call.data)
+
+    @verb(inputs.ReopenInput)
+    def unmerge(self, call: Call) -> Incident:
+        """Takes a merge back, until the other one closes: everything as it was."""
+        return incidents.actions.unmerge(**_of(call), **call.data)
 
     @verb(inputs.WatchInput, shows=ParticipantSerializer)
     def watch(self, call: Call) -> Any:

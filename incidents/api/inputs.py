@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail
 
 from accounts.models import Team, User
 from audit.rest import InstantField, StrictSerializer, VisibleField
+from incidents.api.references import ReferenceField
 from incidents.api.shown import IncidentSerializer
 from incidents.models import (
     CancelReason,
@@ -137,7 +138,7 @@ class CloseInput(StrictSerializer):
 
 
 class CancelInput(StrictSerializer):
-    reason = serializers.ChoiceField(choices=CancelReason.choices)
+    reason = serializers.ChoiceField(choices=CancelReason.choices, help_text="`merged` only by the verb merge.")
     detail = _text(500)
 
 
@@ -155,6 +156,14 @@ class SettleInput(StrictSerializer):
 class OpenAgainInput(StrictSerializer):
     description = _text(100_000)
     reason = _text()
+
+
+class MergeInput(StrictSerializer):
+    into = ReferenceField(help_text="Reference of the incident that lives on.")
+    reason = _text()
+    confirmation = _text(
+        64, help_text="With two requesters: the `confirmation` of the refusal, after reading its `readers`."
+    )
 
 
 class CommentInput(StrictSerializer):

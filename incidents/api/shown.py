@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from rest_framework import serializers
 from audit.models import Event
 from audit.rest import StrictModelSerializer, StrictSerializer
 from audit.subscriptions import declared_kinds
-from incidents import permissions
+from incidents import permissions, queries
 from incidents.models import Channel, Comment, DetectedBy, Kind, Participant, ParticipantRole, State
 
 #: Column -> name in the answer: a link is shown by the id that a body takes.
@@ -30,7 +31,10 @@ _PLAIN = (
     "cancel_reason", "cancel_detail", "reopen_count", "reassignment_count", "is_drill", "is_imported", "version",
 )  # fmt: skip
 #: What a list reads: flat columns, so that a page of fifty costs no model instances and no joins.
-COLUMNS = ("id", *_PLAIN, *_MOMENTS, *(f"{name}_id" for name in _LINKS), "recurrence_of__number")
+COLUMNS = (
+    "id", *_PLAIN, *_MOMENTS, *(f"{name}_id" for name in _LINKS), "recurrence_of__number", "merged_into__number",
+    "parent__number",
+)  # fmt: skip
 #: Null for who sees only the public part.
 INTERNAL = (
     "source_label", "external_ref", "priority_override_reason", "cause_code", "workaround_outcome", "logged_by",
@@ -38,18 +42,31 @@ INTERNAL = (
 )  # fmt: skip
 
 
+#: Links to other incidents, shown by their references.
+RELATIONS = ("recurrence_of", "merged_into", "parent")
+
+
+def visible_relations(actor: Any, rows: Sequence[Mapping[str, int | None]]) -> list[dict[str, int | None]]:
+    """The relations of the rows, less what the actor may not see."""
+    seen = queries.visible_numbers(actor, (number for row in rows for number in row.values()))
+    return [{name: number if number in seen else None for name, number in row.items()} for row in rows]
+
+
 def _instant(value: datetime | None) -> str | None:
     """As the stock field writes it, at a tenth of the cost."""
     return None if value is None else value.isoformat().replace("+00:00", "Z")
 
 
-def shown(row: Any, *, is_staff: bool, recurrence_of: int | None) -> dict[str, Any]:
-    """The answer for a row of `COLUMNS` or for an incident; the order is the one of the schema."""
+def shown(row: Any, *, is_staff: bool, relations: Mapping[str, int | None]) -> dict[str, Any]:
+    """The answer for a row of `COLUMNS` or for an incident; the order is the one of the schema.
+
+    `relations` are the numbers of other incidents as far as the caller may see those.
+    """
     found: dict[str, Any] = {"reference": f"INC-{row.number:06d}"}
     found |= {name: getattr(row, name) for name in _PLAIN if name != "number"}
     found |= {name: _instant(getattr(row, name)) for name in _MOMENTS}
     found |= {name: getattr(row, f"{name}_id") for name in _LINKS}
-    found["recurrence_of"] = None if recurrence_of is None else f"INC-{recurrence_of:06d}"
+    found |= {name: None if number is None else f"INC-{number:06d}" for name, number in relations.items()}
     if not is_staff:
         found |= dict.fromkeys(INTERNAL)
     return found
@@ -88,12 +105,15 @@ class IncidentSerializer(StrictSerializer):
     is_imported = serializers.BooleanField()
     version = serializers.IntegerField()
     recurrence_of = serializers.CharField(allow_null=True)
+    merged_into = serializers.CharField(allow_null=True, help_text="The incident that it became part of.")
 
     class Meta:
         ref_name = "Incident"
 
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
+        # Declared here, because a serializer's attribute of this name is its own.
+        fields["parent"] = serializers.CharField(allow_null=True)
         for name in _MOMENTS:
             fields[name] = serializers.DateTimeField(allow_null=name not in ("reported_at", "created_at"))
         for name in _LINKS:
@@ -105,8 +125,12 @@ class IncidentSerializer(StrictSerializer):
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """Written by hand: the stock way costs more than the query."""
         context = self.context
-        recurrence = instance.recurrence_of.number if instance.recurrence_of_id else None
-        return shown(instance, is_staff=context["view"].is_staff_for(instance), recurrence_of=recurrence)
+        view = context["view"]
+        numbers = {
+            name: getattr(instance, name).number if getattr(instance, f"{name}_id") else None for name in RELATIONS
+        }
+        (relations,) = visible_relations(view.actor, [numbers])
+        return shown(instance, is_staff=view.is_staff_for(instance), relations=relations)
 
 
 class CommentSerializer(StrictModelSerializer):

@@ -11,6 +11,7 @@ from incidents.models.choices import (
     FixKind,
     HoldReason,
     Kind,
+    LinkKind,
     ParticipantRole,
     ResolutionCode,
     State,
@@ -19,6 +20,7 @@ from incidents.models.choices import (
 from incidents.models.configuration import Category, PriorityMatrix, Service
 from incidents.models.conversation import Comment, Participant
 from incidents.models.incident import Incident, IncidentQuerySet
+from incidents.models.relations import IncidentLink, Merge, Task
 from incidents.models.routing import RoutingRule
 
 __all__ = [
@@ -34,8 +36,11 @@ __all__ = [
     "FixKind",
     "HoldReason",
     "Incident",
+    "IncidentLink",
     "IncidentQuerySet",
     "Kind",
+    "LinkKind",
+    "Merge",
     "Participant",
     "ParticipantRole",
     "PriorityMatrix",
@@ -43,5 +48,6 @@ __all__ = [
     "RoutingRule",
     "Service",
     "State",
+    "Task",
     "WorkaroundOutcome",
 ]

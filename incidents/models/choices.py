@@ -99,8 +99,18 @@ class CancelReason(models.TextChoices):
     DUPLICATE = "duplicate", _("duplicate")
     NOT_AN_INCIDENT = "not_an_incident", _("not an incident")
     MISTAKE = "mistake", _("logged by mistake")
+    #: Only a merge gives this one.
+    MERGED = "merged", _("merged into another")
 
 
 class ParticipantRole(models.TextChoices):
     WATCHER = "watcher", _("watcher")
     PAGED = "paged", _("paged")
+
+
+class LinkKind(models.TextChoices):
+    RELATED = "related", _("related to")
+    CAUSED_BY = "caused_by", _("caused by")
+    DUPLICATE_OF = "duplicate_of", _("duplicate of")
+    RECURRENCE_OF = "recurrence_of", _("recurrence of")
+    SPLIT_FROM = "split_from", _("split from")

@@ -6,7 +6,7 @@ from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.db.models import F, Q
 
-from incidents.models.choices import OPEN_STATES, State
+from incidents.models.choices import OPEN_STATES, CancelReason, State
 from incidents.models.words import SEARCHED
 
 _NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
@@ -38,6 +38,8 @@ INDEXES: list[models.Index] = [
         name="incidents_override_due",
     ),
     models.Index(fields=["recurrence_of"], condition=Q(recurrence_of__isnull=False), name="incidents_recurrences"),
+    models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="incidents_merged"),
+    models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="incidents_children"),
     BrinIndex(fields=["reported_at"], name="incidents_reported", pages_per_range=32),
     GinIndex(SEARCHED, name="incidents_words"),
     GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="incidents_title_trigrams"),
@@ -96,4 +98,10 @@ CONSTRAINTS: list[models.BaseConstraint] = [
         name="incidents_idle_while_open",
     ),
     models.CheckConstraint(condition=~Q(recurrence_of=F("id")), name="incidents_recur_of_another"),
+    models.CheckConstraint(
+        condition=Q(merged_into__isnull=True) & ~Q(cancel_reason=CancelReason.MERGED.value)
+        | Q(merged_into__isnull=False, cancel_reason=CancelReason.MERGED.value) & ~Q(merged_into=F("id")),
+        name="incidents_merged_into_another",
+    ),
+    models.CheckConstraint(condition=~Q(parent=F("id")), name="incidents_parent_is_another"),
 ]

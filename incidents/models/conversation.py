@@ -27,6 +27,10 @@ class Comment(models.Model):
         SYSTEM = "system", _("system")
 
     incident = models.ForeignKey(Incident, models.PROTECT, related_name="comments", verbose_name=_("incident"))
+    #: The merged incident of another requester whose number it was written to: that requester reads it too.
+    addressed_to = models.ForeignKey(
+        Incident, models.PROTECT, null=True, related_name="+", db_index=False, verbose_name=_("written to")
+    )
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("author")
     )
@@ -44,7 +48,14 @@ class Comment(models.Model):
         verbose_name = _("comment")
         verbose_name_plural = _("comments")
         ordering = ["id"]
-        indexes = [models.Index(fields=["incident", "id"], name="incidents_comment_thread")]
+        indexes = [
+            models.Index(fields=["incident", "id"], name="incidents_comment_thread"),
+            models.Index(
+                fields=["addressed_to", "id"],
+                condition=models.Q(addressed_to__isnull=False),
+                name="incidents_comment_addressed",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.author_label}: {self.body[:60]}"

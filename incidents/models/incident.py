@@ -89,6 +89,10 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
     def idle_due(self, at: datetime) -> Self:
         return self.filter(idle_at__lte=at, is_imported=False)
 
+    def counted(self) -> Self:
+        """What a metric counts: each matter once, so neither children nor what was merged into another."""
+        return self.filter(parent=None, merged_into=None)
+
     def override_due(self, at: datetime) -> Self:
         return self.filter(priority_override_until__lte=at, state__in=OPEN_STATES)
 
@@ -102,6 +106,13 @@ def _person(name: Any, **options: Any) -> Any:
 
 def _moment(name: Any) -> Any:
     return models.DateTimeField(name, null=True, blank=True)
+
+
+def _another(name: Any, related: str) -> Any:
+    return models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name=related, editable=False, db_index=False,
+        verbose_name=name,
+    )  # fmt: skip
 
 
 def _sorted_by(model: type[models.Model], name: Any, **options: Any) -> Any:
@@ -160,6 +171,9 @@ class Incident(Transitions, Tracked):
         verbose_name=_("recurrence of"),
     )  # fmt: skip
 
+    merged_into = _another(_("merged into"), "merged")
+    parent = _another(_("parent"), "children")
+
     occurred_at = _moment(_("occurred at"))
     detected_at = _moment(_("detected at"))
     detected_by = models.CharField(_("detected by"), max_length=20, choices=DetectedBy.choices, blank=True)
@@ -201,6 +215,8 @@ class Incident(Transitions, Tracked):
     #: What the database lets a row begin with, and the one way out of closed, for imported rows only.
     fsm_initial = frozenset({_NEW, _ASSIGNED, _IN_PROGRESS, _RESOLVED})
     fsm_import_exits = frozenset({(_CLOSED, _IN_PROGRESS)})
+    #: The way out of cancelled, only for a statement that empties this column: taking a merge back.
+    fsm_exits_by_clearing = ("merged_into_id", frozenset((_CANCELLED, state) for state in OPEN_STATES))
 
     class Meta:
         verbose_name = _("incident")

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django_fsm import FSMModelMixin, transition
+from django_fsm import RETURN_VALUE, FSMModelMixin, transition
 
-from incidents.models.choices import OPEN_STATES, State
+from incidents.models.choices import OPEN_STATES, CancelReason, State
 
 _NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
 _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
@@ -16,6 +16,10 @@ _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State
 
 def _is_imported(incident: Any) -> bool:
     return bool(incident.is_imported)
+
+
+def _is_merged(incident: Any) -> bool:
+    return incident.merged_into_id is not None
 
 
 class Transitions(FSMModelMixin, models.Model):
@@ -79,6 +83,18 @@ class Transitions(FSMModelMixin, models.Model):
     def cancel(self: Any, reason: str, detail: str, at: datetime) -> None:
         self._end_hold()
         self.cancel_reason, self.cancel_detail, self.cancelled_at, self.idle_at = reason, detail, at, None
+
+    @transition("state", source=list(OPEN_STATES), target=_CANCELLED)
+    def merge(self: Any, into_id: int, at: datetime) -> None:
+        self._end_hold()
+        self.merged_into_id, self.cancel_reason = into_id, CancelReason.MERGED.value
+        self.cancelled_at, self.idle_at = at, None
+
+    @transition("state", source=_CANCELLED, target=RETURN_VALUE(*OPEN_STATES), conditions=[_is_merged])
+    def unmerge(self: Any, state: str) -> str:
+        """Back to where it was; the action puts the other fields back."""
+        self.merged_into_id = None
+        return state
 
     def _end_hold(self: Any) -> None:
         self.hold_reason, self.hold_until, self.held_at = "", None, None

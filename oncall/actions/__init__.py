@@ -16,7 +16,14 @@ from oncall.actions.answering import (
 from oncall.actions.configuring import assign_policy, save_policy, save_schedule
 from oncall.actions.failing import pass_failed_contact, pass_on_for_leaver
 from oncall.actions.linking import LinkInvalid, use_link
-from oncall.actions.paging import escalate, reconsider, start_page, start_page_for, start_pages_for_clock
+from oncall.actions.paging import (
+    escalate,
+    reconsider,
+    start_page,
+    start_page_for,
+    start_pages_for_clock,
+    take_over_pages,
+)
 
 __all__ = [
     "AlreadyHeld",
@@ -40,6 +47,7 @@ __all__ = [
     "start_page_for",
     "start_pages_for_clock",
     "stop_pages",
+    "take_over_pages",
     "time_out",
     "use_link",
 ]

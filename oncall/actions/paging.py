@@ -80,6 +80,24 @@ def reconsider(
 
 
 @action(joins=True)
+def take_over_pages(*, incident: Incident, source_number: str, by: Actor, at: datetime) -> list[Page]:
+    """Goes on asking, on the incident that lives on, what the pages of a merged one asked; not where somebody has it.
+
+    Starts or joins a page of each policy that runs there. The merged incident's own pages end with its merge.
+    """
+    if incident.acknowledged_at is not None:
+        return []
+    number = int(source_number.removeprefix("INC-"))
+    running = Page.objects.running().filter(incident__number=number, policy__is_active=True).select_related("policy")
+    started = [
+        start_page(incident=incident, policy=page.policy, cause=f"merge of {source_number}", by=by, at=at)
+        for page in running.order_by("pk")
+        if page.policy is not None
+    ]
+    return [page for page in started if page is not None]
+
+
+@action(joins=True)
 def start_pages_for_clock(
     *, incident: Incident, target: str, percent: int, sla_policy_id: int | None, by: Actor, at: datetime
 ) -> list[Page]:

@@ -214,7 +214,9 @@ class CloseForm(VerbForm):
 
 
 class CancelForm(VerbForm):
-    reason = forms.ChoiceField(choices=lambda: choices("cancel_reason"), label=_("Because it is"))
+    reason = forms.ChoiceField(
+        choices=lambda: [one for one in choices("cancel_reason") if one[0] != "merged"], label=_("Because it is")
+    )
     detail = forms.CharField(label=_("Detail, e.g. the number of the other one"), max_length=500)
 
 

@@ -147,9 +147,8 @@ class Line:
 
 def story(actor: Actor, incident: Incident, *, is_staff: bool) -> list[Line]:
     """What was said and done, the newest first; a requester reads the public part."""
-    comments = Comment.objects.filter(incident=incident).order_by("-id")
-    if not is_staff:
-        comments = comments.public()
+    comments = incidents.queries.comments_for(actor, incident, is_staff=is_staff)
+    comments = comments.select_related("incident", "addressed_to").order_by("-id")
     events = incidents.queries.timeline_for(actor, incident, is_staff=is_staff).exclude(kind="incident.commented")
     lines = [Line(at=one.created_at, comment=one) for one in comments[:STORY]]
     lines += [Line(at=one.at, told=one) for one in tell(events.order_by("-id")[:STORY])]

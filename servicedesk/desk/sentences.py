@@ -29,7 +29,7 @@ from incidents.models import (
 #: What of a clock a reader of an incident's story is spared: the machinery's own steps.
 LEFT_OUT = frozenset({
     "clock.started", "clock.terms_changed", "clock.cancelled", "incident.close_scheduled", "page.joined",
-    "message.sent", "message.cancelled", "incident.file_attached",
+    "message.sent", "message.cancelled", "incident.file_attached", "clock.rebased",
 })  # fmt: skip
 #: Ways in that are worth a word beside the name.
 _CHANNELS = {"api": _("API"), "link": _("link"), "admin": _("settings"), "mail": _("mail")}
@@ -58,11 +58,16 @@ SENTENCES: dict[str, Any] = {
     "incident.participant_added": _("added %(user)s as a watcher"),
     "incident.participant_removed": _("removed %(user)s from the watchers"),
     "incident.idle_reminder_due": _("reminded its owner: nothing happened for long"),
+    "incident.merged": _("merged it into %(target)s"),
+    "incident.unmerged": _("took its merge into %(target)s back"),
+    "incident.absorbed": _("merged %(source)s into it"),
+    "incident.released": _("took the merge of %(source)s back"),
     "incident.recurred": _("opened it again as %(recurrence)s"),
     "clock.paused": _("paused the clock: %(target)s"),
     "clock.resumed": _("let the clock run on: %(target)s"),
     "clock.met": _("%(target)s: in time"),
     "clock.threshold_reached": _("%(target)s: %(percent)s %% of the time is used up"),
+    "clock.breach_voided": _("%(target)s: the missed deadline no longer counts, the merge that caused it is undone"),
     "clock.breached": _("%(target)s: the deadline has passed"),
     "page.started": _("began to page by %(policy)s"),
     "page.notified": _("paged %(users)s (round %(round)s, level %(level)s)"),

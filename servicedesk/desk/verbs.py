@@ -14,7 +14,7 @@ import incidents.queries
 from audit.actor import Actor
 from incidents import permissions
 from incidents.models import Incident
-from servicedesk.desk import forms
+from servicedesk.desk import forms, related_forms
 
 Call = Callable[..., Any]
 _actions = incidents.actions
@@ -56,6 +56,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("contain", _("Contained"), forms.NoteForm, _actions.contain, is_rare=True),
     Verb("override-priority", _("Override priority"), forms.PriorityForm, _actions.override_priority, is_rare=True),
     Verb("cancel", _("Cancel incident"), forms.CancelForm, _actions.cancel, is_rare=True),
+    Verb("merge", _("Merge into another"), related_forms.MergeForm, _actions.merge, is_rare=True),
+    Verb("unmerge", _("Take the merge back"), related_forms.UnmergeForm, _actions.unmerge),
     Verb("comment", _("Comment"), forms.CommentForm, _actions.comment_with_files),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}

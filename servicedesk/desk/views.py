@@ -22,7 +22,7 @@ from audit.rest import actor_of, now_of
 from incidents import permissions
 from incidents.files import handed_out
 from incidents.models import Incident
-from servicedesk.desk import changes, queries, sentences, verbs
+from servicedesk.desk import changes, queries, related, sentences, verbs
 from servicedesk.desk.forms import CommentForm, LogCallForm, ReportForm, VerbForm
 from servicedesk.desk.sentences import TARGETS
 from servicedesk.desk.verbs import Verb
@@ -98,6 +98,7 @@ def _incident_page(
         "story": queries.story(actor, incident, is_staff=is_staff),
         "files": list(incidents.queries.attachments_for(actor, incident, is_staff=is_staff)),
         "now": now,
+        "related": related.of(actor, incident, is_staff=is_staff),
     }
     if is_staff:
         context |= queries.surroundings(actor, incident, now)
@@ -140,6 +141,11 @@ def incident(request: HttpRequest, reference: str) -> HttpResponse:
     found = _found(reference, actor)
     if reference != found.reference:
         return redirect("desk:incident", reference=found.reference)
+    heir = incidents.queries.visible_heir(actor, found)
+    if heir is not None and "stay" not in request.GET:
+        part = {"reference": found.reference, "heir": heir.reference}
+        messages.info(request, _("%(reference)s is part of %(heir)s now.") % part)
+        return redirect("desk:incident", reference=heir.reference)
     return _incident_page(request, found, actor)
 
 
@@ -195,6 +201,9 @@ def _refused(request: HttpRequest, verb: Verb, form: VerbForm, refusal: ActionRe
         form.add_error(refusal.field, str(refusal.detail))
     typed = request.POST.copy()
     typed["expected_version"] = str(now.version)
+    if confirmation := refusal.extra.get("confirmation"):
+        lines = [str(refusal.detail), _("Send it again if that is right.")]
+        typed["confirmation"] = confirmation
     form.data = typed
     return Refused(verb, form, lines, changed)
 

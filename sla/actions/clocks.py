@@ -11,11 +11,12 @@ from django.db.models import Model
 from audit.actions import action, record, record_all
 from audit.actor import Actor, ActorKind
 from incidents.models import Channel, Incident
+from incidents.queries import own_times
 from sla import queries
 from sla.actions.planning import plan
 from sla.actions.writing import COLUMNS, write
 from sla.events import ClockEvent
-from sla.facts import OPENED, STARTED, TERMS_CHANGED, Happened, read
+from sla.facts import ABSORBED, OPENED, STARTED, TERMS_CHANGED, Happened, read
 from sla.fold import Cycle, fold, moments
 from sla.models import Clock
 from sla.terms import TARGETS, Policy
@@ -42,7 +43,7 @@ def start_clocks(
     else:
         history = [Happened(OPENED, at, opened, by.kind is ActorKind.PERSON)]
     agreed = queries.agree(incident)
-    _recompute(incident, [*history, Happened(STARTED, at, agreed)], agreed, rows=[], first=agreed, by=by, at=at)
+    recompute(incident, [*history, Happened(STARTED, at, agreed)], agreed, rows=[], first=agreed, by=by, at=at)
 
 
 @action(joins=True)
@@ -63,7 +64,7 @@ def retime(*, incident: Incident, by: Actor, at: datetime, reason: str = "") -> 
         record(ClockEvent.TERMS_CHANGED, incident, by, at, **changed)
         history.append(Happened(TERMS_CHANGED, at, changed))
         agreed = changed if changed["mode"] != "keep" else agreed
-    _recompute(incident, history, agreed, rows=rows, first=None, by=by, at=at)
+    recompute(incident, history, agreed, rows=rows, first=None, by=by, at=at)
     plan(incident, agreed, at)
 
 
@@ -79,13 +80,17 @@ def judge_imported(*, incident: Incident, by: Actor, at: datetime) -> None:
     first = None if agreed else queries.agree(incident)
     if first:
         history.append(Happened(STARTED, at, first))
-    _recompute(incident, history, first or agreed or {}, rows=[] if first else rows, first=first, by=by, at=at)
+    recompute(incident, history, first or agreed or {}, rows=[] if first else rows, first=first, by=by, at=at)
 
 
-def start_of(incident: Incident) -> datetime:
-    """Where the clocks start: when it was reported, and what a machine noticed when it was detected."""
-    noticed = incident.channel == Channel.ALERT and incident.detected_at
-    started: datetime = noticed or incident.reported_at
+def start_of(incident: Incident, history: Iterable[Happened] = ()) -> datetime:
+    """Where the clocks start: when it was reported, and what a machine noticed when it was detected.
+
+    What a merge brought forward is a fact of its own, so here the incident's own times count.
+    """
+    times = own_times(incident) if any(one.kind == ABSORBED for one in history) else incident
+    noticed = incident.channel == Channel.ALERT and times.detected_at
+    started: datetime = noticed or times.reported_at
     return started
 
 
@@ -110,7 +115,7 @@ def _changed_terms(incident: Incident, agreed: Mapping[str, Any]) -> dict[str, A
     return {**new, "mode": mode, "cause": "priority change" if is_priority else "policy change"}
 
 
-def _recompute(
+def recompute(
     incident: Incident,
     history: Sequence[Happened],
     agreed: Mapping[str, Any],
@@ -119,23 +124,26 @@ def _recompute(
     first: Mapping[str, Any] | None,
     by: Actor,
     at: datetime,
+    stored: Iterable[Clock] | None = None,
 ) -> None:
-    start = start_of(incident)
+    """Folds anew and writes what differs from `rows`, or from `stored` where the caller corrected the rows."""
+    start = start_of(incident, history)
     facts = read(history, start, queries.terms_of)
     known = {(row.target, row.cycle): row for row in rows}
+    before = known if stored is None else {(row.target, row.cycle): row for row in stored}
     wanted: list[Clock] = []
     for target in TARGETS:
         for cycle in fold(target, start, facts):
             row = known.get((target, cycle.number))
             if row or cycle.budget_s is not None:
                 wanted.append(_as_row(incident, target, cycle, agreed, row))
-    changed = [row for row in wanted if _differs(known.get((row.target, row.cycle)), row)]
+    changed = [row for row in wanted if _differs(before.get((row.target, row.cycle)), row)]
     saved = write(incident, [_values(row) for row in changed], _entry(wanted), at)
     told: list[_Told] = [(ClockEvent.STARTED, incident, incident, dict(first))] if first else []
     for row in changed:
         row.pk, is_late = saved[(row.target, row.cycle)]
         if not incident.is_imported:
-            news = _news(known.get((row.target, row.cycle)), row, is_late)
+            news = _news(before.get((row.target, row.cycle)), row, is_late)
             told += [(kind, row, incident, data) for kind, data in news]
     record_all(told, by=by, at=at)
 
@@ -165,6 +173,7 @@ def _as_row(incident: Incident, target: str, cycle: Cycle, agreed: Mapping[str, 
         "stopped_at": cycle.stopped_at,
         "breached_at": breached_at,
         "breach_cause": row.breach_cause if row and row.breached_at else cycle.cause,
+        "voids": row.voids if row else 0,
         "fired_percent": row.fired_percent if row else cycle.skipped_percent,
         "next_threshold": None,
         "next_threshold_at": None,

@@ -37,14 +37,16 @@ moved as (
         (g.fired_percent, g.next_threshold, g.next_threshold_at, g.breached_at, g.breach_cause)
     from given g where c.id = g.id returning c.*),
 fired as (
-    insert into sla_thresholdfired (clock_id, cycle, percent, reached_at, fired_at)
-    select x.clock, x.cycle, x.percent, x.reached_at, %(at)s
-    from jsonb_to_recordset(%(fired)s::jsonb) as x(clock bigint, cycle int, percent int, reached_at timestamptz)
-    on conflict (clock_id, cycle, percent) do nothing returning clock_id, percent),
+    insert into sla_thresholdfired (clock_id, cycle, percent, reached_at, fired_at, voids)
+    select x.clock, x.cycle, x.percent, x.reached_at, %(at)s, x.voids
+    from jsonb_to_recordset(%(fired)s::jsonb)
+        as x(clock bigint, cycle int, percent int, reached_at timestamptz, voids smallint)
+    on conflict (clock_id, cycle, percent, voids) do nothing returning clock_id, percent),
 breached as (
-    insert into sla_breach (clock_id, incident_id, target, cycle, at, cause, decided_at)
-    select id, incident_id, target, cycle, breached_at, breach_cause, %(at)s from moved where breached_at is not null
-    on conflict (clock_id) do nothing returning clock_id, incident_id, target),
+    insert into sla_breach (clock_id, incident_id, target, cycle, at, cause, decided_at, voids)
+    select id, incident_id, target, cycle, breached_at, breach_cause, %(at)s, voids
+    from moved where breached_at is not null
+    on conflict (clock_id, voids) do nothing returning clock_id, incident_id, target),
 queue as (
     update sla_queueentry q set is_breached = true from breached b
     where q.incident_id = b.incident_id and b.target <> 'own' and not q.is_breached)
@@ -121,15 +123,17 @@ def _save(due: Sequence[_Due], at: datetime) -> set[tuple[int, int | None]]:
     """Writes all of it; the (clock, percent) that are news, percent None for a breach."""
     names = ("id", "fired_percent", "next_threshold", "next_threshold_at", "breached_at", "breach_cause")
     clocks = [{name: _plain(getattr(one.clock, name)) for name in names} for one in due]
-    fired = [
-        {"clock": one.clock.pk, "cycle": one.clock.cycle, "percent": passed.percent, "reached_at": _plain(passed.at)}
-        for one in due
-        for passed in one.passed
-        if not passed.is_breach
-    ]
+    fired = [_fired(one.clock, passed) for one in due for passed in one.passed if not passed.is_breach]
     with connection.cursor() as cursor:
         cursor.execute(_FIRE, {"clocks": json.dumps(clocks), "fired": json.dumps(fired), "at": at})
         return set(cursor.fetchall())
+
+
+def _fired(clock: Clock, passed: Moment) -> dict[str, Any]:
+    return {
+        "clock": clock.pk, "cycle": clock.cycle, "percent": passed.percent, "reached_at": _plain(passed.at),
+        "voids": clock.voids,
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

@@ -21,10 +21,10 @@ changed as (
     from given g where c.id = g.id returning c.*),
 added as (insert into sla_clock ({_NAMES}) select {_NAMES} from given where id is null returning *),
 late as (
-    insert into sla_breach (clock_id, incident_id, target, cycle, at, cause, decided_at)
-    select id, incident_id, target, cycle, breached_at, breach_cause, %(at)s
+    insert into sla_breach (clock_id, incident_id, target, cycle, at, cause, decided_at, voids)
+    select id, incident_id, target, cycle, breached_at, breach_cause, %(at)s, voids
     from (select * from changed union all select * from added) x where breached_at is not null
-    on conflict (clock_id) do nothing returning clock_id),
+    on conflict (clock_id, voids) do nothing returning clock_id),
 queue as (%(queue)s)
 select w.id, w.target, w.cycle, w.id in (select clock_id from late)
 from (select * from changed union all select * from added) w

@@ -158,6 +158,7 @@ def test_possible_verbs_follow_the_state() -> None:
     assert set(queries.possible_verbs(admin, incident)) == {
         "acknowledge", "claim", "assign", "start", "hold", "contain", "resolve", "cancel", "override-priority",
         "revise",
+        "merge",
     }  # fmt: skip
     done = resolve(incident=incident, code="fixed", by=SYSTEM, at=later(hours=1))
     assert set(queries.possible_verbs(admin, done)) == {"reopen", "close", "revise"}

@@ -92,6 +92,7 @@ def test_a_clock_is_shown_and_not_edited(desk: Desk) -> None:
 def test_every_model_of_ours_is_in_the_admin() -> None:
     registered = {model.__name__ for model in admin.site._registry if model._meta.app_label == "sla"}
     assert registered == {
-        "Breach", "Calendar", "CalendarVersion", "Clock", "PolicyVersion", "QueueEntry", "SlaPolicy", "ThresholdFired"
+        "Breach", "BreachVoid", "Calendar", "CalendarVersion", "Clock", "PolicyVersion", "QueueEntry", "SlaPolicy",
+        "ThresholdFired",
     }  # fmt: skip
     assert Calendar in admin.site._registry
