@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 
 def pair() -> list[Incident]:
     """Two incidents, the later one first in every second call, with a task and a link of the source."""
-    made = [IncidentFactory(), IncidentFactory(at=later(minutes=5))]
+    made: list[Incident] = [IncidentFactory(), IncidentFactory(at=later(minutes=5))]
     random.shuffle(made)
     Task.objects.create(incident=made[0], title="t", created_at=AT)
     IncidentLink.objects.create(incident=made[0], other=IncidentFactory(), added_at=AT)

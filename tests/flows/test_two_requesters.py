@@ -107,7 +107,7 @@ def check_the_breach(desk: Desk) -> None:
 def check_the_trail(desk: Desk) -> None:
     assert not Breach.objects.counted().filter(incident__number=int(desk.anas[4:])).exists()
     (breach,) = Breach.objects.filter(incident__number=int(desk.anas[4:]))
-    assert breach.void.voided_by.startswith("undo of merge")  # type: ignore[attr-defined]
+    assert breach.void.voided_by.startswith("undo of merge")
     told = [one["kind"] for one in desk.manager.get(f"{API}/incidents/{desk.bos}/timeline/").json()["results"]]
     assert [one for one in reversed(told) if "merged" in one] == ["incident.merged", "incident.unmerged"]
     assert Event.objects.filter(kind="clock.breach_voided").count() == 1
