@@ -60,32 +60,32 @@ _RESOLVED = _("Counted on the day of the last resolution.")
 
 _ALL = (
     Metric(
-        slug="volume", label=_("Reported incidents"), shape=Shape.VOLUME, day=Day.REPORTED, group="volume",
+        slug="volume", label=_("Reported incidents"), shape=Shape.VOLUME, day=Day.REPORTED, group="start",
         definition=_(
             "Incidents by the day of their report, whatever became of them. Drills, children and duplicates are not "
             "counted: each matter counts once."
         ),
     ),
     Metric(
-        slug="mttd", label=_("Time to detect (MTTD)"), shape=Shape.DURATION, day=Day.REPORTED, group="detect",
+        slug="mttd", label=_("Time to detect (MTTD)"), shape=Shape.DURATION, day=Day.REPORTED, group="start",
         definition=_(
             "From the moment it began (occurred) to the moment somebody or something noticed it (detected). Where one "
             "of the two is unknown, it stays unknown."
         ),
     ),
     Metric(
-        slug="customer_first", label=_("Noticed by a user first"), shape=Shape.SHARE, day=Day.REPORTED, group="detect",
+        slug="customer_first", label=_("Noticed by a user first"), shape=Shape.SHARE, day=Day.REPORTED, group="start",
         definition=_("The share that a user noticed before monitoring or an agent did, of those where it is known."),
     ),
     Metric(
-        slug="mtta", label=_("Time to acknowledge (MTTA)"), shape=Shape.DURATION, day=Day.REPORTED, group="answer",
+        slug="mtta", label=_("Time to acknowledge (MTTA)"), shape=Shape.DURATION, day=Day.REPORTED, group="start",
         definition=_(
             "From the first notification of a page to the acknowledgement by a person. Claimed before anybody was "
             "notified counts as 0 and is flagged. Never acknowledged and healed by itself are counted apart."
         ),
     ),
     Metric(
-        slug="claimed_first", label=_("Claimed before notified"), shape=Shape.SHARE, day=Day.REPORTED, group="answer",
+        slug="claimed_first", label=_("Claimed before notified"), shape=Shape.SHARE, day=Day.REPORTED, group="start",
         definition=_("The share of the acknowledged that a person took before the page had notified anybody."),
     ),
     Metric(
@@ -114,14 +114,14 @@ _ALL = (
         ),
     ),
     Metric(
-        slug="fcr", label=_("Solved at first contact (FCR)"), shape=Shape.SHARE, day=Day.RESOLVED, group="first",
+        slug="fcr", label=_("Solved at first contact (FCR)"), shape=Shape.SHARE, day=Day.RESOLVED, group="quality",
         definition=_(
             "The share that was solved before the first contact ended, warm transfer included, and was not reopened. "
             "Born from alerts, children, duplicates, cancelled, drills and “no answer” are left out."
         ),
     ),
     Metric(
-        slug="flr", label=_("Solved by the first line (FLR)"), shape=Shape.SHARE, day=Day.RESOLVED, group="first",
+        slug="flr", label=_("Solved by the first line (FLR)"), shape=Shape.SHARE, day=Day.RESOLVED, group="quality",
         definition=_(
             "The share that a team of tier 1 had when it was resolved last. The same are left out as for FCR."
         ),
@@ -146,7 +146,7 @@ _ALL = (
 _SATISFACTION = (
     Metric(
         slug="csat", label=_("Satisfaction (CSAT)"), shape=Shape.SCORE, day=Day.RESOLVED, source=Source.RATING,
-        group="csat",
+        group="quality",
         definition=_(
             "What requesters said of a resolution, 1 to 5: one answer for each resolution and respondent, on the day "
             "of the last resolution."
@@ -154,7 +154,7 @@ _SATISFACTION = (
     ),
     Metric(
         slug="response", label=_("Answers to the survey"), shape=Shape.SHARE, day=Day.RESOLVED, source=Source.ANSWER,
-        group="csat",
+        group="quality",
         definition=_("The share of resolved incidents whose requester was asked and answered."),
     ),
 )  # fmt: skip
@@ -192,6 +192,14 @@ BACKLOG = _(
     "report. Beside it what came in and what was resolved in the range."
 )
 DAYS = {Day.REPORTED: _REPORTED, Day.RESOLVED: _RESOLVED}
+
+#: The groups of a report, in their order.
+GROUPS = (
+    ("start", _("Noticed and answered")),
+    ("resolve", _("Resolved")),
+    ("quality", _("Quality")),
+    ("sla", _("Promises kept")),
+)
 
 WHY: dict[Why, Any] = {
     Why.DRILL: _("drill"),

@@ -13,7 +13,15 @@ class RatingEvent(StrEnum):
     SETTLED = "rating.settled"
 
 
+class ReportEvent(StrEnum):
+    EXPORTED = "report.exported"
+
+
 KINDS: dict[str, Kind] = {
+    ReportEvent.EXPORTED: Kind(
+        "Somebody took numbers, or the rows behind one, out of the desk; `asked` is the range and what narrows it.",
+        ("report", "asked"),
+    ),
     RatingEvent.GIVEN: Kind(
         "The requester rated a resolution, 1 to 5; `is_low` asks a lead to look into it.",
         ("rating", "score", "cycle", "is_low"),

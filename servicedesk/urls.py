@@ -52,6 +52,7 @@ urlpatterns = [
     path("r/", include("oncall.urls")),
     path("policies/", include("incidents.urls")),
     path("postmortems/", include("postmortems.urls")),
+    path("reports/", include("metrics.urls")),
     path("", include("notify.urls")),
     re_path(r"^api/", csrf_exempt(not_found)),
 ]

@@ -12,6 +12,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 import audit.tasks
+import metrics.tasks
 import notify.tasks
 import oncall.tasks
 from accounts.models import User
@@ -98,6 +99,7 @@ def _settle() -> None:
     audit.tasks.sweep_deliveries(at=now)
     oncall.tasks.sweep(at=now)
     notify.tasks.send_due(at=now)
+    metrics.tasks.sweep(at=now)
 
 
 def person(login: str) -> User:

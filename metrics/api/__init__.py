@@ -2,6 +2,6 @@
 
 from typing import Any
 
-from metrics.api import ratings
+from metrics.api import numbers, ratings
 
-ROUTES: list[tuple[str, Any]] = [*ratings.ROUTES]
+ROUTES: list[tuple[str, Any]] = [*ratings.ROUTES, *numbers.ROUTES]

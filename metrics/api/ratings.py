@@ -39,7 +39,7 @@ class RateInput(StrictSerializer):
     comment = serializers.CharField(max_length=2000, required=False, allow_blank=True)
 
 
-class SettleInput(StrictSerializer):
+class SettleRatingInput(StrictSerializer):
     note = serializers.CharField(max_length=2000)
 
 
@@ -81,7 +81,7 @@ class RatingViewSet(TrackedViewSet):
             raise Invalid("there is no such incident", field="incident", remedy="give the reference of your incident")
         return self.respond(metrics.actions.rate(incident=incident, **given, by=self.actor, at=self.now))
 
-    @verb(SettleInput)
+    @verb(SettleRatingInput)
     def settle(self, call: Call) -> Rating:
         """A lead says what came of a low rating."""
         return metrics.actions.settle_rating(

@@ -32,6 +32,10 @@ class Asked:
     channel: str = ""
 
     @property
+    def zone_name(self) -> str:
+        return str(zone())
+
+    @property
     def days(self) -> int:
         return (self.last - self.first).days + 1
 

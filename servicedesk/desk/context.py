@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.roles import STAFF, Role
 from audit.rest import actor_of
 from incidents import permissions
+from metrics.permissions import can_see_numbers
 from postmortems.permissions import can_read_any
 
 
@@ -25,6 +26,8 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     items = [(_("Queue") if is_staff else _("My reports"), reverse("desk:queue"))]
     if can_read_any(actor):
         items.append((_("Post-mortems"), reverse("postmortems:list")))
+    if can_see_numbers(actor):
+        items.append((_("Reports"), reverse("reports:overview")))
     if settings.SERVICEDESK_MAILBOX:
         items.append((_("Mailbox"), reverse("notify:mailbox")))
     if actor.has_role(Role.ADMIN, Role.AUDITOR):

@@ -36,7 +36,8 @@ def own_pages() -> list[str]:
     return [
         "/desk/?view=open", "/desk/?view=mine", "/desk/?q=card", "/desk/?q=nothing-like-it", "/desk/new/", "/mailbox/",
         "/mailbox/1/", "/postmortems/", f"/postmortems/{postmortem.pk}/", "/accounts/password/", "/nowhere/",
-        link_of(paged()), "/r/unknown/", *incidents,
+        link_of(paged()), "/r/unknown/", *incidents, "/reports/", "/reports/resolution/",
+        "/reports/backlog/?priority=9",
     ]  # fmt: skip
 
 

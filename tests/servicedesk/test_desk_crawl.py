@@ -86,7 +86,7 @@ def samples() -> dict[str, str]:
     return {
         "reference": incident.reference, "number": "1", "verb": "resolve", "token": found[1], "key": "none",
         "app_label": "incidents", "content_type_id": "1", "url": "nothing/", "transition": "resolve", "format": ".json",
-        "mail": str(mail.pk),
+        "mail": str(mail.pk), "slug": "mttr",
     }  # fmt: skip
 
 
