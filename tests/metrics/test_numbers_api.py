@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def solved() -> Any:
     now = timezone.now()
     for minutes in (30, 60, 90):
-        incident = IncidentFactory(team=TeamFactory(), at=now - timedelta(minutes=minutes))
+        incident: Any = IncidentFactory(team=TeamFactory(), at=now - timedelta(minutes=minutes))
         incident = incidents.actions.resolve(incident=incident, code="fixed", by=SYSTEM, at=now)
     tasks.sweep(now)
     return incident

@@ -36,7 +36,7 @@ def signed_in(*roles: str, leads: Team | None = None) -> Client:
 def solved() -> Any:
     """An incident of a team, reported an hour ago and resolved by now, and read by the sweep."""
     now = timezone.now()
-    incident = IncidentFactory(
+    incident: Any = IncidentFactory(
         title="=HYPERLINK(1)", team=TeamFactory(), channel="phone", at=now - timedelta(minutes=62),
     )  # fmt: skip
     incident = incidents.actions.resolve(incident=incident, code="fixed", by=SYSTEM, at=now - timedelta(minutes=2))
