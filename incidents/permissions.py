@@ -11,7 +11,7 @@ from typing import Protocol
 from audit.actor import Actor, ActorKind
 
 #: Roles that work on an incident of their team.
-_TEAM_ROLES = ("agent", "lead", "responder")
+TEAM_ROLES = ("agent", "lead", "responder")
 _EVERYWHERE = ("incident_manager", "admin")
 
 
@@ -58,10 +58,10 @@ def is_own(actor: Actor, incident: Case) -> bool:
 
 def is_staff_for(actor: Actor, incident: Case, *, is_participant: bool = False, is_paged: bool = False) -> bool:
     """Whether the actor may read the internal part: who works at it or oversees it, not who only reported it."""
-    if sees_all(actor) or (is_paged and actor.is_person) or _of_team(actor, incident, *_TEAM_ROLES):
+    if sees_all(actor) or (is_paged and actor.is_person) or _of_team(actor, incident, *TEAM_ROLES):
         return True
     logged = incident.logged_by_id == actor.user_id and not is_own(actor, incident)
-    return actor.is_person and actor.has_role(*_TEAM_ROLES) and (is_participant or logged)
+    return actor.is_person and actor.has_role(*TEAM_ROLES) and (is_participant or logged)
 
 
 def _of_team(actor: Actor, incident: Case, *roles: str) -> bool:
@@ -90,20 +90,18 @@ def can_see(actor: Actor, incident: Case, *, is_participant: bool = False) -> bo
         is_participant
         or is_own(actor, incident)
         or incident.logged_by_id == actor.user_id
-        or _of_team(actor, incident, *_TEAM_ROLES)
+        or _of_team(actor, incident, *TEAM_ROLES)
     )
 
 
 def can_log(actor: Actor) -> bool:
-    roles = ("requester", *_TEAM_ROLES, *_EVERYWHERE)
+    roles = ("requester", *TEAM_ROLES, *_EVERYWHERE)
     return _is_robot(actor) or (_writes(actor) and (actor.has_role(*roles) or is_integration(actor)))
 
 
 def can_triage(actor: Actor) -> bool:
     """Whether the actor may fill in more than a requester does: team, assignee, channel, requester, times."""
-    return _is_robot(actor) or (
-        _writes(actor) and (actor.has_role(*_TEAM_ROLES, *_EVERYWHERE) or is_integration(actor))
-    )
+    return _is_robot(actor) or (_writes(actor) and (actor.has_role(*TEAM_ROLES, *_EVERYWHERE) or is_integration(actor)))
 
 
 def can_comment(actor: Actor, incident: Case, *, is_participant: bool = False) -> bool:
@@ -113,14 +111,14 @@ def can_comment(actor: Actor, incident: Case, *, is_participant: bool = False) -
         return False
     if is_integration(actor) or actor.has_role(*_EVERYWHERE) or (is_own(actor, incident)):
         return True
-    if not actor.has_role(*_TEAM_ROLES):
+    if not actor.has_role(*TEAM_ROLES):
         return False
-    return is_participant or incident.logged_by_id == actor.user_id or _of_team(actor, incident, *_TEAM_ROLES)
+    return is_participant or incident.logged_by_id == actor.user_id or _of_team(actor, incident, *TEAM_ROLES)
 
 
 def can_note(actor: Actor, incident: Case, *, is_participant: bool = False) -> bool:
     """Internal comments: who may comment, except in the capacity of the requester."""
-    if is_own(actor, incident) and not actor.has_role(*_TEAM_ROLES, *_EVERYWHERE):
+    if is_own(actor, incident) and not actor.has_role(*TEAM_ROLES, *_EVERYWHERE):
         return False
     return can_comment(actor, incident, is_participant=is_participant)
 
@@ -133,7 +131,7 @@ def can_work(actor: Actor, incident: Case, *, is_paged: bool = False) -> bool:
         return False
     if is_integration(actor) or actor.has_role(*_EVERYWHERE) or (is_paged and actor.is_person):
         return True
-    return _of_team(actor, incident, *_TEAM_ROLES)
+    return _of_team(actor, incident, *TEAM_ROLES)
 
 
 def can_acknowledge(actor: Actor, incident: Case, *, is_paged: bool = False) -> bool:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.search import TrigramSimilarity
+from django.db.models import Case, Q, QuerySet, When
 
 from accounts.models import Team, User
 from audit.actor import Actor
@@ -88,6 +89,40 @@ def roles_in(actor: Actor, incident: Incident) -> frozenset[str]:
         return frozenset()
     rows = Participant.objects.filter(incident=incident, user_id=actor.user_id)
     return frozenset(rows.values_list("role", flat=True))
+
+
+#: Of so many newest incidents that share a word the most alike are shown.
+_COMPARED, _LEAST_ALIKE = 200, 0.3
+
+
+def similar_to(actor: Actor, incident: Incident, limit: int = 10) -> list[Any]:
+    """The incidents most like this one that the actor may see: by the title's words, the service and the category.
+
+    Only the newest that share a word are compared, so that a frequent word costs no more than a rare one.
+    """
+    shares = Incident.objects.visible_to(actor).sharing_words_with(incident.title)
+    others = shares.exclude(pk=incident.pk).exclude(state=State.CANCELLED).order_by("-number").values("pk")
+    same = {name: getattr(incident, f"{name}_id") for name in ("service", "category")}
+    alike: Any = TrigramSimilarity("title", incident.title)
+    for name, value in same.items():
+        if value is not None:
+            alike += Case(When(**{f"{name}_id": value, "then": 0.15}), default=0.0)
+    rows = Incident.objects.filter(pk__in=others[:_COMPARED]).annotate(alike=alike).filter(alike__gte=_LEAST_ALIKE)
+    return list(rows.select_related("assignee").order_by("-alike", "-number")[:limit])
+
+
+def others_of_requester(actor: Actor, incident: Incident, limit: int = 5) -> list[Incident]:
+    """The newest other incidents of the same requester that the actor may see."""
+    if incident.requester_id is None:
+        return []
+    theirs = Incident.objects.visible_to(actor).filter(requester_id=incident.requester_id)
+    return list(theirs.exclude(pk=incident.pk).order_by("-number")[:limit])
+
+
+def search(rows: Any, text: str, actor: Actor) -> Any:
+    """What matches the words; where nothing does, what is spelled much like them."""
+    found = rows.matching(text, actor)
+    return found if found.exists() else rows.resembling(text)
 
 
 def is_staff_for(actor: Actor, incident: Incident) -> bool:

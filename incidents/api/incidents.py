@@ -27,6 +27,7 @@ from incidents.api.shown import (
     CommentSerializer,
     IncidentSerializer,
     ParticipantSerializer,
+    SimilarSerializer,
     TimelineEntrySerializer,
     is_staff_row,
     shown,
@@ -84,6 +85,9 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
         "reported": ("-reported_at", "-number"),
     }
 
+    #: Whether a search takes what is spelled much like the words.
+    forgives = False
+
     def get_object(self) -> Incident:
         number = queries.number_of(self.kwargs["reference"])
         found: Incident | None = None if number is None else self.get_queryset().filter(number=number).first()
@@ -93,13 +97,20 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
         return found
 
     def search(self, rows: QuerySet[Any], words: str) -> QuerySet[Any]:
-        return rows.matching(words)  # type: ignore[attr-defined, no-any-return]
+        """Words first; typos are forgiven where nothing matches."""
+        incidents: Any = rows
+        found: QuerySet[Any] = incidents.resembling(words) if self.forgives else incidents.matching(words, self.actor)
+        return found
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A page of what the caller may see, newest first."""
         rows = self.filter_queryset(self.get_queryset()).values_list(*COLUMNS, named=True)
         pages = KeysetPagination()
         page = pages.page_of(rows, request, self.ordering_of(request))
+        if not page and request.query_params.get("search"):
+            self.forgives = True
+            rows = self.filter_queryset(self.get_queryset()).values_list(*COLUMNS, named=True)
+            page = pages.page_of(rows, request, self.ordering_of(request))
         roles = {} if permissions.sees_all(self.actor) else queries.followed(self.actor, [row.id for row in page])
         numbers = [{name: getattr(row, f"{name}__number") for name in RELATIONS} for row in page]
         results = [
@@ -251,6 +262,12 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
         if not self.is_staff_for(incident):
             raise Http404
         return Response(WhyTeamSerializer(WhyTeamSerializer.of(queries.why_this_team(incident))).data)
+
+    @extend_schema(responses=SimilarSerializer(many=True), filters=False)
+    @extra_route(detail=True, methods=["get"], url_path="similar")
+    def similar(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The ten most alike, of those that the caller may see, by the title's words, the service and the category."""
+        return Response(SimilarSerializer(queries.similar_to(self.actor, self.get_object()), many=True).data)
 
     @extend_schema(responses=TimelineEntrySerializer(many=True), filters=False)
     @extra_route(detail=True, methods=["get"], url_path="timeline")

@@ -133,6 +133,21 @@ class IncidentSerializer(StrictSerializer):
         return shown(instance, is_staff=view.is_staff_for(instance), relations=relations)
 
 
+class SimilarSerializer(StrictSerializer):
+    """An incident like another, with how it ended."""
+
+    reference = serializers.CharField()
+    title = serializers.CharField()
+    state = serializers.ChoiceField(choices=State.choices)
+    service = serializers.IntegerField(source="service_id", allow_null=True)
+    category = serializers.IntegerField(source="category_id", allow_null=True)
+    reported_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True)
+    resolution_code = serializers.CharField()
+    resolution_notes = serializers.CharField()
+    alike = serializers.FloatField(help_text="0 to 1.3: the titles' trigrams, 0.15 each for service and category.")
+
+
 class CommentSerializer(StrictModelSerializer):
     """One message of the conversation."""
 

@@ -7,7 +7,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from incidents.models.choices import OPEN_STATES, CancelReason, State
-from incidents.models.words import SEARCHED
 
 _NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
 _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
@@ -41,7 +40,6 @@ INDEXES: list[models.Index] = [
     models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="incidents_merged"),
     models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="incidents_children"),
     BrinIndex(fields=["reported_at"], name="incidents_reported", pages_per_range=32),
-    GinIndex(SEARCHED, name="incidents_words"),
     GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="incidents_title_trigrams"),
 ]
 

@@ -8,7 +8,6 @@ from operator import and_
 from typing import Any, Self
 
 from django.conf import settings
-from django.contrib.postgres.search import SearchQuery
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +15,7 @@ from django_fsm import FSMField
 
 from audit.actor import Actor
 from audit.models import Tracked, personal, records
+from incidents.models import words
 from incidents.models.choices import (
     OPEN_STATES,
     CancelReason,
@@ -25,6 +25,7 @@ from incidents.models.choices import (
     FixKind,
     HoldReason,
     Kind,
+    ParticipantRole,
     ResolutionCode,
     State,
     WorkaroundOutcome,
@@ -32,15 +33,10 @@ from incidents.models.choices import (
 from incidents.models.configuration import Category, PriorityMatrix, Service
 from incidents.models.constraints import CONSTRAINTS, INDEXES
 from incidents.models.transitions import Transitions
-from incidents.models.words import SEARCHED
-from incidents.permissions import sees_all
+from incidents.permissions import TEAM_ROLES, sees_all
 
 _NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
 _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
-
-
-#: A trigram says nothing about shorter words.
-SHORTEST_TYPO = 4
 
 
 class IncidentQuerySet(models.QuerySet["Incident"]):
@@ -67,18 +63,49 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
     def unowned(self) -> Self:
         return self.open().filter(assignee_id=None)
 
-    def matching(self, text: str) -> Self:
-        """Full-text search in title and description; an `INC-` reference or number finds that incident."""
+    def matching(self, text: str, reader: Actor | None = None) -> Self:
+        """Words in title, description, resolution and public comments; a reference or number finds that incident.
+
+        Internal notes are searched for who may read those of the row.
+        """
         number = text.strip().upper().removeprefix("INC-")
         if number.isascii() and number.isdigit() and len(number) <= 12:
             return self.filter(number=int(number))
-        words = SearchQuery(text, config="simple", search_type="websearch")
-        # Trigrams of the title forgive typos; both sides are answered by their index.
-        typed = [word for word in text.split() if len(word) >= SHORTEST_TYPO][:5]
-        close = reduce(
-            and_, (Q(title__trigram_word_similar=word) for word in typed), Q(pk__in=[]) if not typed else Q()
-        )
-        return self.alias(searched=SEARCHED).filter(Q(searched=words) | close)
+        query = words.asked(text)
+        found = Q(words=query) | Q(said=query)
+        if reader is not None:
+            found |= Q(noted=query) & self._inside_of(reader)
+        columns = {name: words.Words(name) for name in ("words", "said", "noted")}
+        return self.alias(**columns).filter(found)
+
+    def resembling(self, text: str) -> Self:
+        """Titles with words that are spelled much like these; for when nothing matches."""
+        close = [Q(title__trigram_word_similar=word) for word in words.typed(text)]
+        return self.filter(reduce(and_, close)) if close else self.none()
+
+    def sharing_words_with(self, title: str) -> Self:
+        """Incidents of which title, description or resolution has one of the longer words of a title."""
+        query = words.any_of(title)
+        return self.none() if query is None else self.alias(words=words.Words("words")).filter(words=query)
+
+    @staticmethod
+    def _inside_of(reader: Actor) -> Q:
+        """`permissions.is_staff_for` of each row."""
+        if sees_all(reader):
+            return Q()
+        if reader.user_id is None:
+            return Q(pk__in=[])
+        from incidents.models.conversation import Participant
+
+        taking_part = Participant.objects.filter(user_id=reader.user_id)
+        inside = Q(pk__in=taking_part.filter(role=ParticipantRole.PAGED).values("incident_id"))
+        if reader.has_role(*TEAM_ROLES):
+            inside |= Q(team_id__in=reader.team_ids | reader.led_team_ids) | Q(assignee_id=reader.user_id)
+            inside |= Q(pk__in=taking_part.values("incident_id"))
+            inside |= Q(logged_by_id=reader.user_id) & (Q(requester_id=None) | ~Q(requester_id=reader.user_id))
+        if reader.has_role("agent", "lead"):
+            inside |= Q(team_id=None)
+        return inside
 
     def wake_up_due(self, at: datetime) -> Self:
         return self.filter(state=State.ON_HOLD, hold_until__lte=at, is_imported=False)

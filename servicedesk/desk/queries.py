@@ -124,7 +124,7 @@ def counts(actor: Actor) -> dict[str, str]:
 
 def search(text: str, actor: Actor) -> list[Incident]:
     """The newest fifty incidents that match a number or words, within what the actor may see."""
-    return _listed(Incident.objects.visible_to(actor).matching(text))
+    return _listed(incidents.queries.search(Incident.objects.visible_to(actor), text, actor))
 
 
 def reports(actor: Actor) -> list[Incident]:
@@ -164,5 +164,7 @@ def surroundings(actor: Actor, incident: Incident, now: datetime) -> dict[str, A
             for page in pages
         ],
         "alerts": list(Alert.objects.filter(incident=incident).select_related("source").order_by("-id")[:5]),
+        "similar": incidents.queries.similar_to(actor, incident, 5),
+        "others": incidents.queries.others_of_requester(actor, incident),
         "postmortem": PostMortem.objects.visible_to(actor).filter(incident=incident).first(),
     }

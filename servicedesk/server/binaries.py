@@ -24,7 +24,7 @@ Source = Literal["auto", "system", "wheel"]
 
 OLDEST_POSTGRES: Final = 15
 NEWEST_POSTGRES: Final = 18
-EXTENSIONS: Final = ("pg_trgm", "btree_gist")
+EXTENSIONS: Final = ("pg_trgm", "btree_gist", "unaccent")
 _CONFIG_PATTERNS: Final = (
     "/usr/lib/postgresql/*/bin/pg_config",
     "/usr/pgsql-*/bin/pg_config",

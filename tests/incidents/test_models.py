@@ -152,12 +152,15 @@ PLANS = {
     "incidents_idle_due": lambda: Incident.objects.idle_due(AT),
     "incidents_override_due": lambda: Incident.objects.override_due(AT),
     "incidents_words": lambda: Incident.objects.matching("vpn gateway"),
-    "incidents_title_trigrams": lambda: Incident.objects.matching("gatewy"),
+    "incidents_said": lambda: Incident.objects.matching("vpn gateway"),
+    "incidents_noted": lambda: Incident.objects.matching("vpn gateway", SYSTEM),
+    "incidents_title_trigrams": lambda: Incident.objects.resembling("gatewy"),
 }
 
 
-#: A search is answered by two indexes together.
-_BESIDE = {"incidents_words": ["incidents_title_trigrams"], "incidents_title_trigrams": ["incidents_words"]}
+#: A search is answered by several indexes together.
+_TEXTS = ["incidents_words", "incidents_said", "incidents_noted"]
+_BESIDE = dict.fromkeys(_TEXTS, _TEXTS)
 
 
 @pytest.mark.parametrize("index", PLANS)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 def test_search_forgives_a_letter_that_is_missing() -> None:
     payments = IncidentFactory(title="Payment gateway returns 502")
     IncidentFactory(title="Printer prints blank pages")
-    assert list(Incident.objects.matching("gatway")) == [payments]
+    assert list(Incident.objects.resembling("gatway")) == [payments]
 
 
 def test_every_connection_knows_how_near_a_word_must_be() -> None:
