@@ -113,15 +113,16 @@ def test_a_search_is_narrowed_by_filters(agent: APIClient, team: Team) -> None:
 
 
 def test_internal_notes_are_found_only_by_who_may_read_them(team: Team, ines: User, agent: APIClient) -> None:
-    caller = UserFactory(roles=["requester"])
+    caller: User = UserFactory(roles=["requester"])
     incident = IncidentFactory(team=team, requester=caller)
     comment(incident=incident, body="Suspected fraud", is_public=False, by=SYSTEM, at=AT)
-    stranger = UserFactory(roles=["agent"])
+    stranger: User = UserFactory(roles=["agent"])
     follower, watching = UserFactory(roles=["requester"]), UserFactory(roles=["agent"])
     ParticipantFactory(incident=incident, user=follower)
     ParticipantFactory(incident=incident, user=watching)
-    readers = {ines, UserFactory(roles=["auditor"]), watching}
-    for user in (caller, stranger, follower, *readers):
+    readers: set[User] = {ines, UserFactory(roles=["auditor"]), watching}
+    everybody: list[User] = [caller, stranger, follower, *readers]
+    for user in everybody:
         expected = [incident.reference] if user in readers else []
         assert found(client_of(user), search="fraud") == expected, user
 
@@ -134,7 +135,7 @@ def test_notes_are_found_by_exactly_those_who_read_them_on_the_incident(roles: l
     user = UserFactory(roles=roles)
     actor = person(user, *roles, teams=(team,) if tie == "team" else ())
     ties = {"assignee": {"assignee": user}, "requested": {"requester": user}}
-    incident = IncidentFactory(team=None if tie == "nobody's" else team, **ties.get(tie, {}))
+    incident: Incident = IncidentFactory(team=None if tie == "nobody's" else team, **ties.get(tie, {}))
     if tie == "logged":
         Incident.objects.filter(pk=incident.pk).update(logged_by=user)
     if tie in ("watched", "paged"):
