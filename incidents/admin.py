@@ -18,7 +18,9 @@ from incidents import forms, permissions, queries
 from incidents.models import (
     Attachment,
     Category,
+    ClosingRule,
     Comment,
+    EscalationRule,
     Incident,
     IncidentLink,
     Merge,
@@ -125,7 +127,12 @@ class IncidentAdmin(TrackedAdmin):
             _button("change-hold", _("Change the hold"), incidents.actions.change_hold, forms.ChangeHoldForm),
             _button("resume", _("Resume"), incidents.actions.resume, forms.NoteForm),
             _button("contain", _("Contain"), incidents.actions.contain, forms.ContainForm),
+            _button("escalate", _("Escalate to another team"), incidents.actions.escalate_to_team, forms.EscalateForm),
+            _button("tell-manager", _("Tell a manager"), incidents.actions.tell_manager, forms.TellManagerForm),
             _button("resolve", _("Resolve"), incidents.actions.resolve, forms.ResolveForm),
+            _button("settle-reply", _("No answer needed"), incidents.actions.settle_reply),
+            _button("restrict", _("Restrict"), incidents.actions.restrict, forms.RestrictForm, is_grave=True),
+            _button("unrestrict", _("Lift the restriction"), incidents.actions.unrestrict, forms.RestrictForm),
             _button(
                 "settle-workaround", _("Settle the workaround"), incidents.actions.settle_workaround, forms.SettleForm
             ),
@@ -281,6 +288,19 @@ class RoutingRuleAdmin(TrackedAdmin):
 
     def remove_row(self, row: Any, *, by: Actor, at: Any) -> None:
         incidents.actions.remove_routing_rule(rule=row, by=by, at=at)
+
+
+@admin.register(ClosingRule)
+class ClosingRuleAdmin(TrackedAdmin):
+    list_display = ("kind", "required")
+
+
+@admin.register(EscalationRule)
+class EscalationRuleAdmin(TrackedAdmin):
+    list_display = ("name", "trigger", "value", "how", "team", "is_active")
+    list_select_related = ("team",)
+    list_filter = ("trigger", "is_active")
+    search_fields = ("name",)
 
 
 @admin.register(Comment)

@@ -17,7 +17,9 @@ class IncidentEvent(StrEnum):
     HOLD_CHANGED = "incident.hold_changed"
     RESUMED = "incident.resumed"
     WAKE_UP_DUE = "incident.wake_up_due"
+    FOLLOW_UP_SENT = "incident.follow_up_sent"
     RESOLVED = "incident.resolved"
+    CONFIRMED = "incident.confirmed"
     WORKAROUND_SETTLED = "incident.workaround_settled"
     REOPENED = "incident.reopened"
     CLOSED = "incident.closed"
@@ -26,9 +28,16 @@ class IncidentEvent(StrEnum):
     PRIORITY_OVERRIDDEN = "incident.priority_overridden"
     RECATEGORISED = "incident.recategorised"
     DETAILS_CHANGED = "incident.details_changed"
+    CONVERTED = "incident.converted"
     CONTAINED = "incident.contained"
+    ESCALATED = "incident.escalated"
+    RESTRICTED = "incident.restricted"
+    UNRESTRICTED = "incident.unrestricted"
+    RESTRICTED_READ = "incident.restricted_read"
     COMMENTED = "incident.commented"
     FILE_ATTACHED = "incident.file_attached"
+    REPLIED = "incident.replied"
+    REPLY_SETTLED = "incident.reply_settled"
     PARTICIPANT_ADDED = "incident.participant_added"
     PARTICIPANT_REMOVED = "incident.participant_removed"
     CLOSE_SCHEDULED = "incident.close_scheduled"
@@ -60,7 +69,8 @@ KINDS: dict[str, Kind] = {
         ),
     ),
     IncidentEvent.ASSIGNED: Kind(
-        "The team or the assignee changed; ids before and after, null for nobody; `cause` is person, sla or leaver.",
+        "The team or the assignee changed; ids before and after, null for nobody; `cause` is person, sla, leaver or "
+        "escalation.",
         ("old_team", "team", "old_assignee", "assignee", "cause"),
     ),
     IncidentEvent.CLAIMED: Kind("A person took an incident that nobody held.", ("team", "assignee")),
@@ -78,6 +88,13 @@ KINDS: dict[str, Kind] = {
     ),
     IncidentEvent.RESUMED: Kind("Work goes on; `cause` is person, requester or wake_up.", (*_ON_HOLD, "cause")),
     IncidentEvent.WAKE_UP_DUE: Kind("A hold came to its wake-up.", ("hold_reason",)),
+    IncidentEvent.FOLLOW_UP_SENT: Kind(
+        "The requester was reminded of an open question; how many reminders are left, and when the wait ends.",
+        ("left", "ends_at"),
+    ),
+    IncidentEvent.CONFIRMED: Kind(
+        "The requester said that it works, while a workaround still keeps it from closing.", ("workaround_outcome",)
+    ),
     IncidentEvent.RESOLVED: Kind(
         "The service is back; who has it then, and a hold that ended by it with its seconds.",
         ("code", "cause", "fix_kind", "first_resolution", "assignee", *_ON_HOLD),
@@ -90,7 +107,7 @@ KINDS: dict[str, Kind] = {
         ("count", "by_import", "assignee"),
     ),
     IncidentEvent.CLOSED: Kind(
-        "The incident ended; how restoration was confirmed.", ("confirmation", "closing_category")
+        "The incident ended; how restoration was confirmed.", ("confirmation", "closing_category", "cause", "article")
     ),
     IncidentEvent.CANCELLED: Kind(
         "The incident was none; the former state and a hold that ended by it.", ("cancel_reason", "old", *_ON_HOLD)
@@ -108,14 +125,31 @@ KINDS: dict[str, Kind] = {
     IncidentEvent.DETAILS_CHANGED: Kind(
         "Text, kind, requester or early times changed; the names of the fields.", ("fields",)
     ),
-    IncidentEvent.CONTAINED: Kind("The damage no longer grows.", ("note",)),
-    IncidentEvent.COMMENTED: Kind(
-        "A comment was written; `author_kind` is requester, agent or system.",
-        ("comment", "is_public", "author_kind", "is_first_response"),
+    IncidentEvent.CONVERTED: Kind("Its kind changed; number and history stay.", ("old", "new")),
+    IncidentEvent.CONTAINED: Kind(
+        "The damage no longer grows; how many users, sites and services it reached, null where unknown.",
+        ("note", "users", "sites", "services"),
     ),
     IncidentEvent.FILE_ATTACHED: Kind(
         "A file was attached; `attachment` is its key.", ("attachment", "is_public", "size", "content_type")
     ),
+    IncidentEvent.ESCALATED: Kind(
+        "It went to another tier or team (functional), or somebody above was told (hierarchical: `told` are the "
+        "people); `cause` is person, sla, priority or reassignments, `rule` the id of the rule.",
+        ("how", "old_team", "team", "told", "cause", "rule"),
+    ),
+    IncidentEvent.RESTRICTED: Kind("Only its team, who takes part, incident managers and auditors see it now.", ()),
+    IncidentEvent.UNRESTRICTED: Kind("It is no longer restricted.", ()),
+    IncidentEvent.RESTRICTED_READ: Kind("An auditor read a restricted incident; by which way.", ("via",)),
+    IncidentEvent.COMMENTED: Kind(
+        "A comment was written; `author_kind` is requester, agent or system, `nature` person, auto_reply or bounce.",
+        ("comment", "is_public", "author_kind", "is_first_response", "nature"),
+    ),
+    IncidentEvent.REPLIED: Kind(
+        "The requester wrote on what waits for somebody else or is resolved: somebody has to look.",
+        ("comment", "state"),
+    ),
+    IncidentEvent.REPLY_SETTLED: Kind("The requester's message was read and needs no answer.", ()),
     IncidentEvent.PARTICIPANT_ADDED: Kind("A person watches, or was paged.", ("user", "role")),
     IncidentEvent.PARTICIPANT_REMOVED: Kind("A person stopped watching.", ("user", "role")),
     IncidentEvent.CLOSE_SCHEDULED: Kind("The moment of closing by the system was set.", ("old", "close_due_at")),

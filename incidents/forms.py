@@ -102,7 +102,11 @@ class AssignForm(forms.Form):
 
 class HoldForm(forms.Form):
     hold_reason = forms.ChoiceField(label=_("Waiting for"), choices=HoldReason.choices)
-    until = _moment(_("Wake-up"))
+    until = _moment(
+        _("Wake-up"),
+        required=False,
+        help_text=_("Empty while awaiting the requester: they are reminded, and at last it is resolved."),
+    )
     note = _text(_("Note to the requester"), required=False, max_length=2000)
 
 
@@ -116,6 +120,26 @@ class NoteForm(forms.Form):
 
 class ContainForm(forms.Form):
     note = _text(_("What was done, and what is affected"), max_length=2000)
+    users = forms.IntegerField(label=_("Users affected"), required=False, min_value=0, max_value=2_000_000_000)
+    sites = forms.IntegerField(label=_("Sites affected"), required=False, min_value=0, max_value=2_000_000_000)
+    services = forms.IntegerField(label=_("Services affected"), required=False, min_value=0, max_value=2_000_000_000)
+
+
+class EscalateForm(forms.Form):
+    team = forms.ModelChoiceField(
+        label=_("To this team"), queryset=Team.objects.active().order_by("name"), required=False,
+        help_text=_("Empty: the next tier."),
+    )  # fmt: skip
+    reason = forms.CharField(label=_("Reason"), max_length=2000)
+
+
+class TellManagerForm(forms.Form):
+    to = PersonField(label=_("Whom"), help_text=_("mail address; empty: who leads above you"))
+    reason = forms.CharField(label=_("Reason"), max_length=2000)
+
+
+class RestrictForm(forms.Form):
+    reason = forms.CharField(label=_("Reason"), max_length=2000)
 
 
 class ResolveForm(forms.Form):
@@ -138,7 +162,13 @@ class ReasonForm(forms.Form):
 
 
 class CloseForm(forms.Form):
-    confirmation = forms.CharField(label=_("How was restoration confirmed?"), max_length=300)
+    confirmation = forms.CharField(label=_("How was restoration confirmed?"), max_length=300, required=False)
+    cause = forms.ChoiceField(label=_("Cause"), choices=[("", "-"), *CauseCode.choices], required=False)
+    closing_category = forms.ModelChoiceField(
+        label=_("Closing category"), queryset=Category.objects.select_related("parent__parent"), required=False
+    )
+    article = forms.CharField(label=_("Article"), max_length=300, required=False)
+    no_article_reason = forms.CharField(label=_("or why there is none"), max_length=500, required=False)
 
 
 class CancelForm(forms.Form):

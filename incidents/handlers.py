@@ -1,4 +1,4 @@
-"""What happens to incidents when somebody leaves, and when one that they belong to moves."""
+"""What happens to incidents when somebody leaves, one that they belong to moves, or a rule is reached."""
 
 from __future__ import annotations
 
@@ -14,3 +14,13 @@ def hand_back_what_the_leaver_held(told: Recorded) -> None:
 @subscribe("incident.resolved", "incident.closed")
 def tell_requesters_of_merged(told: Recorded) -> None:
     incidents.actions.tell_merged(incident=told.subject, kind=told.kind, by=told.by, at=told.at)
+
+
+@subscribe("incident.assigned")
+def escalate_what_changes_hands(told: Recorded) -> None:
+    incidents.actions.escalate_by_rules(incident=told.subject, trigger="reassignments", by=told.by, at=told.at)
+
+
+@subscribe("incident.priority_changed")
+def escalate_what_became_urgent(told: Recorded) -> None:
+    incidents.actions.escalate_by_rules(incident=told.subject, trigger="priority", by=told.by, at=told.at)

@@ -24,6 +24,7 @@ class Case(Protocol):
     requester_id: int | None
     logged_by_id: int | None
     first_response_at: datetime | None
+    is_restricted: bool
 
 
 def is_machinery(actor: Actor) -> bool:
@@ -41,11 +42,35 @@ def is_integration(actor: Actor) -> bool:
 
 
 def sees_all(actor: Actor) -> bool:
+    """Whether nothing is hidden from the actor, restricted incidents included; an auditor's look at those is logged."""
     if is_machinery(actor):
         return True
-    if not actor.has_scope("incidents:read"):
-        return False
-    return actor.has_role("incident_manager", "manager", "admin", "auditor") or is_integration(actor)
+    return actor.has_scope("incidents:read") and actor.has_role("incident_manager", "auditor")
+
+
+def oversees(actor: Actor) -> bool:
+    """Whether the actor sees every incident that is not restricted."""
+    if sees_all(actor):
+        return True
+    return actor.has_scope("incidents:read") and (actor.has_role("manager", "admin") or is_integration(actor))
+
+
+def _may_look(actor: Actor, incident: Case) -> bool:
+    return sees_all(actor) or (oversees(actor) and not incident.is_restricted)
+
+
+def _everywhere(actor: Actor, incident: Case) -> bool:
+    """An incident manager works on everything, an admin on everything that is not restricted."""
+    return actor.has_role("incident_manager") or (actor.has_role("admin") and not incident.is_restricted)
+
+
+def is_logged_reader(actor: Actor, incident: Case) -> bool:
+    """Whether the actor's look at this incident has to stand in its trail."""
+    return incident.is_restricted and actor.has_role("auditor") and not actor.has_role("incident_manager")
+
+
+def _key_may(actor: Actor, incident: Case) -> bool:
+    return is_integration(actor) and not incident.is_restricted
 
 
 def _writes(actor: Actor) -> bool:
@@ -58,10 +83,15 @@ def is_own(actor: Actor, incident: Case) -> bool:
 
 def is_staff_for(actor: Actor, incident: Case, *, is_participant: bool = False, is_paged: bool = False) -> bool:
     """Whether the actor may read the internal part: who works at it or oversees it, not who only reported it."""
-    if sees_all(actor) or (is_paged and actor.is_person) or _of_team(actor, incident, *TEAM_ROLES):
+    if _may_look(actor, incident) or (is_paged and actor.is_person) or _of_team(actor, incident, *TEAM_ROLES):
         return True
-    logged = incident.logged_by_id == actor.user_id and not is_own(actor, incident)
+    logged = _logged(actor, incident) and not is_own(actor, incident)
     return actor.is_person and actor.has_role(*TEAM_ROLES) and (is_participant or logged)
+
+
+def _logged(actor: Actor, incident: Case) -> bool:
+    """Who logged a restricted incident no longer sees it by that alone."""
+    return incident.logged_by_id == actor.user_id and not incident.is_restricted
 
 
 def _of_team(actor: Actor, incident: Case, *roles: str) -> bool:
@@ -71,26 +101,25 @@ def _of_team(actor: Actor, incident: Case, *roles: str) -> bool:
     if actor.user_id is not None and incident.assignee_id == actor.user_id:
         return True
     if incident.team_id is None:
-        return actor.has_role(*(role for role in roles if role in ("agent", "lead")), "")
+        return not incident.is_restricted and actor.has_role(*(role for role in roles if role in ("agent", "lead")), "")
     return incident.team_id in actor.team_ids | actor.led_team_ids
 
 
 def _leads(actor: Actor, incident: Case) -> bool:
     """A lead decides for the teams they lead and those below, and for what no team has yet."""
-    return actor.has_role("lead") and (incident.team_id is None or incident.team_id in actor.led_team_ids)
+    if incident.team_id is None:
+        return actor.has_role("lead") and not incident.is_restricted
+    return actor.has_role("lead") and incident.team_id in actor.led_team_ids
 
 
 def can_see(actor: Actor, incident: Case, *, is_participant: bool = False) -> bool:
     """The single-row form of `Incident.objects.visible_to`."""
-    if sees_all(actor):
+    if _may_look(actor, incident):
         return True
     if not actor.is_person or not actor.has_scope("incidents:read"):
         return False
     return (
-        is_participant
-        or is_own(actor, incident)
-        or incident.logged_by_id == actor.user_id
-        or _of_team(actor, incident, *TEAM_ROLES)
+        is_participant or is_own(actor, incident) or _logged(actor, incident) or _of_team(actor, incident, *TEAM_ROLES)
     )
 
 
@@ -109,11 +138,11 @@ def can_comment(actor: Actor, incident: Case, *, is_participant: bool = False) -
         return True
     if not _writes(actor):
         return False
-    if is_integration(actor) or actor.has_role(*_EVERYWHERE) or (is_own(actor, incident)):
+    if _key_may(actor, incident) or _everywhere(actor, incident) or is_own(actor, incident):
         return True
     if not actor.has_role(*TEAM_ROLES):
         return False
-    return is_participant or incident.logged_by_id == actor.user_id or _of_team(actor, incident, *TEAM_ROLES)
+    return is_participant or _logged(actor, incident) or _of_team(actor, incident, *TEAM_ROLES)
 
 
 def can_note(actor: Actor, incident: Case, *, is_participant: bool = False) -> bool:
@@ -129,7 +158,7 @@ def can_work(actor: Actor, incident: Case, *, is_paged: bool = False) -> bool:
         return True
     if not _writes(actor):
         return False
-    if is_integration(actor) or actor.has_role(*_EVERYWHERE) or (is_paged and actor.is_person):
+    if _key_may(actor, incident) or _everywhere(actor, incident) or (is_paged and actor.is_person):
         return True
     return _of_team(actor, incident, *TEAM_ROLES)
 
@@ -165,7 +194,7 @@ def can_cancel(actor: Actor, incident: Case) -> bool:
 def can_override_priority(actor: Actor, incident: Case) -> bool:
     if is_machinery(actor):
         return True
-    return _writes(actor) and actor.is_person and (actor.has_role(*_EVERYWHERE) or _leads(actor, incident))
+    return _writes(actor) and actor.is_person and (_everywhere(actor, incident) or _leads(actor, incident))
 
 
 def _ends(actor: Actor, incident: Case) -> bool:
@@ -174,7 +203,12 @@ def _ends(actor: Actor, incident: Case) -> bool:
         return True
     if not _writes(actor) or not actor.is_person:
         return False
-    return actor.has_role(*_EVERYWHERE) or _of_team(actor, incident, "agent", "lead")
+    return _everywhere(actor, incident) or _of_team(actor, incident, "agent", "lead")
+
+
+def can_restrict(actor: Actor, incident: Case) -> bool:
+    """A lead of its team, an incident manager; an admin may restrict, and then no longer sees it."""
+    return can_override_priority(actor, incident)
 
 
 def can_drill(actor: Actor) -> bool:

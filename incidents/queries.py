@@ -7,18 +7,22 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db.models import Case, Q, QuerySet, When
 
 from accounts.models import Team, User
 from audit.actor import Actor
 from audit.models import Event
+from audit.queries import fetch, kept
 from incidents import permissions, routing, times
 from incidents.events import IncidentEvent
 from incidents.models import (
     OPEN_STATES,
     Attachment,
     Category,
+    ClosingField,
+    ClosingRule,
     Comment,
     Incident,
     Merge,
@@ -50,12 +54,17 @@ VERBS: dict[str, tuple[Callable[..., bool], tuple[str, ...]]] = {
     "change-hold": (permissions.can_work, (State.ON_HOLD.value,)),
     "resume": (permissions.can_work, (State.ON_HOLD.value,)),
     "contain": (permissions.can_work, OPEN_STATES),
+    "escalate": (permissions.can_work, OPEN_STATES),
+    "tell-manager": (permissions.can_work, OPEN_STATES),
     "resolve": (permissions.can_work, OPEN_STATES),
+    "settle-reply": (permissions.can_work, (State.ON_HOLD.value, State.RESOLVED.value)),
     "settle-workaround": (permissions.can_work, _RESOLVED),
     "reopen": (permissions.can_reopen, _RESOLVED),
     "close": (permissions.can_close, _RESOLVED),
     "cancel": (permissions.can_cancel, OPEN_STATES),
     "override-priority": (permissions.can_override_priority, OPEN_STATES),
+    "restrict": (permissions.can_restrict, tuple(State.values)),
+    "unrestrict": (permissions.can_restrict, tuple(State.values)),
     "revise": (permissions.can_work, tuple(state for state in State.values if state != State.CANCELLED)),
     "open-again": (permissions.can_open_again, (State.CLOSED.value,)),
     "merge": (permissions.can_work, OPEN_STATES),
@@ -170,6 +179,10 @@ def _makes_sense(verb: str, incident: Incident) -> bool:
         return incident.merged_into_id is not None
     if verb == "claim":
         return incident.assignee_id is None
+    if verb == "settle-reply":
+        return incident.replied_at is not None
+    if verb in ("restrict", "unrestrict"):
+        return incident.is_restricted is (verb == "unrestrict")
     if verb == "settle-workaround":
         return incident.fix_kind == "workaround" and not incident.workaround_outcome
     return True
@@ -419,3 +432,29 @@ def _path(category: int | None, above: Mapping[int, int | None]) -> tuple[int, .
         path.append(category)
         category = above.get(category)
     return tuple(path)
+
+
+def closing_fields(kind: str) -> frozenset[str]:
+    """What a person has to say before an incident of this kind is closed."""
+    rules = kept("incidents.closing_rules", lambda: fetch(ClosingRule, ""))
+    found = next((rule.required for rule in rules if rule.kind == kind), [ClosingField.CONFIRMATION.value])
+    return frozenset(str(one) for one in found)
+
+
+def missing_for_closing(incident: Incident, confirmation: str) -> list[str]:
+    """What the rule of the incident's kind asks for and nobody said, in the order in which forms ask it."""
+    said = {
+        ClosingField.CAUSE: incident.cause_code,
+        ClosingField.CLOSING_CATEGORY: incident.closing_category_id,
+        ClosingField.CONFIRMATION: confirmation,
+        ClosingField.NOTES: incident.resolution_notes,
+        ClosingField.ARTICLE: incident.article_ref or incident.no_article_reason,
+    }
+    required = closing_fields(incident.kind)
+    return [field.value for field, value in said.items() if field.value in required and not value]
+
+
+def follow_up_days() -> list[int]:
+    """The working days of the reminders, and last the one on which the wait ends; empty where it never does."""
+    end = settings.SERVICEDESK_NO_ANSWER_DAYS
+    return [*sorted(day for day in set(settings.SERVICEDESK_REMINDER_DAYS) if 0 < day < end), end] if end > 0 else []

@@ -1,4 +1,4 @@
-"""Sweeps over incidents: wake-ups, closing by time, idle reminders, ends of overrides."""
+"""Sweeps over incidents: reminders to requesters, wake-ups, closing by time, idle reminders, ends of overrides."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def sweep(at: datetime | None = None) -> dict[str, int]:
     """All sweeps, one after the other; returns how many incidents each changed."""
     moment = at or database_time()
     return {
+        "follow_ups": sweep_follow_ups(moment),
         "wake_ups": sweep_wake_ups(moment),
         "auto_close": sweep_auto_close(moment),
         "idle": sweep_idle(moment),
@@ -41,6 +42,15 @@ def sweep_wake_ups(at: datetime | None = None) -> int:
     return _each(
         lambda rows, moment: rows.wake_up_due(moment), "hold_until", incidents.actions.wake_up, "incidents.wake_ups", at
     )
+
+
+@shared_task
+def sweep_follow_ups(at: datetime | None = None) -> int:
+    """Reminds requesters who are waited for, and ends the wait."""
+    return _each(
+        lambda rows, moment: rows.follow_up_due(moment), "follow_up_at", incidents.actions.follow_up,
+        "incidents.follow_ups", at,
+    )  # fmt: skip
 
 
 @shared_task

@@ -81,6 +81,24 @@ SERVICEDESK_OUTGOING_ALLOW = _list(
     "SERVICEDESK_OUTGOING_ALLOW", [], "Networks (CIDR) or addresses inside your own net that webhooks may reach."
 )
 SERVICEDESK_AUTO_CLOSE_DAYS = _number("SERVICEDESK_AUTO_CLOSE_DAYS", 5, "Days from resolved to closed by the system.")
+SERVICEDESK_REMINDER_DAYS = [
+    int(day)
+    for day in _list(
+        "SERVICEDESK_REMINDER_DAYS",
+        ["2", "4"],
+        "Working days of an unanswered question to the requester on which they are reminded.",
+    )
+]
+SERVICEDESK_NO_ANSWER_DAYS = _number(
+    "SERVICEDESK_NO_ANSWER_DAYS",
+    5,
+    "Working days after which an unanswered question to the requester resolves the incident as “no answer”; 0: never.",
+)
+SERVICEDESK_REPLY_CLOCK_SECONDS = _number(
+    "SERVICEDESK_REPLY_CLOCK_SECONDS",
+    86_400,
+    "Wall-clock seconds a requester's message may stay unanswered where no policy says it.",
+)
 SERVICEDESK_OWN_CLOCK_SECONDS = _number(
     "SERVICEDESK_OWN_CLOCK_SECONDS", 14400, "Wall-clock seconds an unowned incident may wait where no policy says it."
 )

@@ -22,6 +22,7 @@ class ClockEvent(StrEnum):
 
 _TERMS = (
     "policy", "policy_id", "policy_version", "calendar_version", "priority", "inputs", "targets", "own_default_s",
+    "reply_default_s",
 )  # fmt: skip
 _CLOCK = ("clock", "target", "cycle")
 
@@ -30,7 +31,9 @@ KINDS: dict[str, Kind] = {
     ClockEvent.TERMS_CHANGED: Kind(
         "A change of the incident brought its clocks under other terms.", (*_TERMS, "mode", "cause")
     ),
-    ClockEvent.PAUSED: Kind("A clock stopped counting while the incident waits.", (*_CLOCK, "elapsed_s")),
+    ClockEvent.PAUSED: Kind(
+        "A clock stopped counting while the incident waits, and for whom.", (*_CLOCK, "elapsed_s", "hold_reason")
+    ),
     ClockEvent.RESUMED: Kind("A clock counts again.", (*_CLOCK, "elapsed_s", "due_at")),
     ClockEvent.MET: Kind("A clock was stopped in time.", (*_CLOCK, "elapsed_s")),
     ClockEvent.CANCELLED: Kind("A clock was ended without a verdict.", _CLOCK),

@@ -48,6 +48,12 @@ def _acknowledged(event: Happened) -> Iterator[Kind]:
 def _commented(event: Happened) -> Iterator[Kind]:
     if event.data.get("is_first_response"):
         yield Kind.RESPONDED
+    if not event.data.get("is_public") or event.data.get("nature", "person") != "person":
+        return
+    if event.data.get("author_kind") == "requester":
+        yield Kind.ASKED
+    elif event.data.get("author_kind") == "agent":
+        yield Kind.ANSWERED
 
 
 def _resolved(event: Happened) -> Iterator[Kind]:
@@ -70,6 +76,7 @@ _READERS: dict[str, Callable[[Happened], Iterable[Kind]]] = {
     "incident.started": lambda event: (Kind.OWNED,) if event.data.get("assignee") else (),
     "incident.acknowledged": _acknowledged,
     "incident.commented": _commented,
+    "incident.reply_settled": lambda event: (Kind.ANSWERED,),
     "incident.resumed": lambda event: (Kind.RELEASED,),
     "incident.resolved": _resolved,
     "incident.reopened": _reopened,

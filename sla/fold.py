@@ -27,6 +27,8 @@ class Kind(StrEnum):
     RESPONDED = "responded"
     OWNED = "owned"
     DISOWNED = "disowned"
+    ASKED = "asked"
+    ANSWERED = "answered"
     HELD = "held"
     RELEASED = "released"
     RESOLVED = "resolved"
@@ -126,7 +128,9 @@ def fold(target: str, start: datetime, facts: Iterable[Fact]) -> list[Cycle]:
     return clock.cycles
 
 
-_STOPS = {"acknowledge": Kind.ACKNOWLEDGED, "respond": Kind.RESPONDED, "own": Kind.OWNED}
+_STOPS = {
+    "acknowledge": Kind.ACKNOWLEDGED, "respond": Kind.RESPONDED, "own": Kind.OWNED, "next_reply": Kind.ANSWERED,
+}  # fmt: skip
 _ANSWERS = {Kind.ACKNOWLEDGED, Kind.RESPONDED}
 
 
@@ -143,13 +147,14 @@ class _Clock:
         self.answered = False
         self.owned = False
         self.over = False
+        self.ended = False
         self.counted_until = start
 
     def take(self, fact: Fact) -> None:
         """Applies one fact; the clock's own rules of stopping come before those of pausing."""
         self.now = max(self.now, fact.at)
         if fact.kind in _OVER:
-            self.over = True
+            self.over, self.ended = True, self.ended or fact.kind is not Kind.RESOLVED
         self.owned = fact.kind is Kind.OWNED or (self.owned and fact.kind is not Kind.DISOWNED)
         match fact.kind:
             case Kind.TERMS:
@@ -159,12 +164,14 @@ class _Clock:
             case Kind.CANCELLED:
                 self._end(State.CANCELLED)
             case Kind.REOPENED:
-                self.over = False
+                self.over = self.ended = False
                 self._reopen()
             case Kind.DISOWNED:
                 self._start_own()
             case Kind.BEGAN_EARLIER:
                 self._begin_earlier(_floor(fact.start or self.start), fact.cause)
+            case Kind.ASKED:
+                self._ask()
             case _:
                 self._stop(fact.kind)
         self.hold = "" if fact.kind in _RELEASES else self.hold
@@ -182,7 +189,7 @@ class _Clock:
         self._count(_floor(self.now))
         self.terms = fact.terms[self.target]
         if first:
-            if self.target != "own" or not self.owned:
+            if self.target != "next_reply" and (self.target != "own" or not self.owned):
                 self._begin(_floor(self.start))
         elif cycle and fact.mode == "restart":
             self._finish(State.BREACHED if cycle.breached_at else State.CANCELLED)
@@ -289,6 +296,11 @@ class _Clock:
         """Only a resolve clock that had its verdict has another cycle; a promised answer was given."""
         is_judged = last is not None and last.state in (State.MET, State.BREACHED)
         return self.target == "resolve" and is_judged and self.terms is not None and self.terms.on_reopen != "once"
+
+    def _ask(self) -> None:
+        """The requester has the last word, after a resolution too: it runs until a person answers."""
+        if self.target == "next_reply" and self.terms and not (self.live or self.ended):
+            self._begin(_floor(self.now))
 
     def _start_own(self) -> None:
         """A clock of its own for each time that nobody owns the incident."""

@@ -24,6 +24,7 @@ def start_clocks(told: Recorded) -> None:
     "incident.put_on_hold",
     "incident.hold_changed",
     "incident.resumed",
+    "incident.reply_settled",
     "incident.resolved",
     "incident.reopened",
     "incident.closed",
@@ -55,9 +56,15 @@ def give_back(told: Recorded) -> None:
         actions.give_back(incident=told.subject, merge=told.data["merge"], by=told.by, at=told.at)
 
 
+@subscribe("incident.put_on_hold", "incident.hold_changed")
+def plan_follow_ups(told: Recorded) -> None:
+    if told.data.get("old") != told.subject.hold_reason:
+        actions.plan_follow_ups(incident=told.subject, by=told.by, at=told.at)
+
+
 @subscribe("incident.commented")
-def retime_on_first_response(told: Recorded) -> None:
-    if told.data.get("is_first_response") and not told.about.is_imported:
+def retime_on_public_words(told: Recorded) -> None:
+    if told.data.get("is_public") and not told.about.is_imported:
         actions.retime(incident=told.about, by=told.by, at=told.at, reason=told.reason)
 
 

@@ -241,6 +241,7 @@ class Clock(models.Model):
     class Target(models.TextChoices):
         ACKNOWLEDGE = "acknowledge", _("acknowledge")
         RESPOND = "respond", _("respond")
+        NEXT_REPLY = "next_reply", _("answer the requester")
         RESOLVE = "resolve", _("resolve")
         OWN = "own", _("own")
 

@@ -20,7 +20,7 @@ from sla.businesstime import WALL_CLOCK, WorkCalendar, between
 from sla.facts import RELEVANT, Happened
 from sla.fold import Terms
 from sla.models import Calendar, CalendarVersion, Clock, PolicyVersion, SlaPolicy
-from sla.terms import TARGETS, Inputs, Policy, default_own
+from sla.terms import TARGETS, Inputs, Policy, default_own, default_reply
 
 #: A deadline so long overdue is no longer "about to be swept".
 TOLERANCE = timedelta(seconds=60)
@@ -114,24 +114,27 @@ def policy_of(version_id: int) -> tuple[int, Policy]:
 def terms_of(agreed: Mapping[str, Any]) -> dict[str, Terms]:
     """The terms of every target that the data of `clock.started` or `clock.terms_changed` names."""
     own = default_own(int(agreed["own_default_s"]))
+    reply = default_reply(int(agreed.get("reply_default_s") or settings.SERVICEDESK_REPLY_CLOCK_SECONDS))
     if agreed["policy_version"] is None:
-        return {target: Terms(WALL_CLOCK, None) for target in TARGETS} | {"own": own}
+        return {target: Terms(WALL_CLOCK, None) for target in TARGETS} | {"own": own, "next_reply": reply}
     key = (int(agreed["policy_version"]), int(agreed["calendar_version"]), int(agreed["priority"]))
     if key not in _cache.terms:
         _, policy = policy_of(key[0])
         calendar = calendar_of(key[1])
         _cache.terms[key] = {target: policy.terms(target, key[2], calendar) for target in TARGETS}
     terms = _cache.terms[key]
-    return terms if terms["own"].budget else {**terms, "own": own}
+    defaults = {"own": own, "next_reply": reply}
+    missing = {target: default for target, default in defaults.items() if not terms[target].budget}
+    return {**terms, **missing} if missing else terms
 
 
 def terms_of_clock(clock: Clock) -> Terms:
     """The terms that a clock's row was computed under."""
     if clock.policy_version_id is None:
-        return default_own(clock.budget_s)
+        return default_own(clock.budget_s) if clock.target == Clock.Target.OWN else default_reply(clock.budget_s)
     agreed = {
         "policy_version": clock.policy_version_id, "calendar_version": clock.calendar_version_id,
-        "priority": clock.priority, "own_default_s": clock.budget_s,
+        "priority": clock.priority, "own_default_s": clock.budget_s, "reply_default_s": clock.budget_s,
     }  # fmt: skip
     return terms_of(agreed)[clock.target]
 
@@ -199,6 +202,7 @@ def agreement(inputs: Inputs, *, policy_version: int | None, calendar_version: i
             if str(inputs.priority) in entries
         },
         "own_default_s": settings.SERVICEDESK_OWN_CLOCK_SECONDS,
+        "reply_default_s": settings.SERVICEDESK_REPLY_CLOCK_SECONDS,
     }
 
 

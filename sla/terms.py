@@ -10,7 +10,7 @@ from typing import Any
 from sla.businesstime import WALL_CLOCK, WorkCalendar
 from sla.fold import Budget, Terms
 
-TARGETS = ("acknowledge", "respond", "resolve", "own")
+TARGETS = ("acknowledge", "respond", "next_reply", "resolve", "own")
 CONDITIONS = ("priorities", "kinds", "categories", "services", "teams", "organisations")
 #: As incidents.models.HoldReason has them; a rule imports no models, so a test holds the two together.
 HOLD_REASONS = (
@@ -27,7 +27,8 @@ TARGETS_HELP = (
 )
 THRESHOLDS_HELP = (
     'Ascending: [{"percent": 75, "actions": [{"do": "notify", "to": ["assignee", "team_lead"]}]}]; '
-    'actions: notify, raise_priority {"to": 1}, reassign {"team": 5}; "targets" limits a threshold to some.'
+    'actions: notify, raise_priority {"to": 1}, reassign {"team": 5}, '
+    'escalate {"how": "functional", "team": 5} or {"how": "hierarchical"}; "targets" limits a threshold to some.'
 )
 
 
@@ -122,6 +123,9 @@ class Policy:
     def terms(self, target: str, priority: int, calendar: WorkCalendar) -> Terms:
         """What this policy promises for one target at a priority."""
         entry = self.definition["targets"].get(target, {}).get(str(priority))
+        if entry is None and target == "next_reply":
+            # Who promises a first answer in a time owes the next one in as much, unless it says other.
+            entry = self.definition["targets"].get("respond", {}).get(str(priority))
         budget, wall = read_budget(entry) if entry is not None else (None, False)
         return Terms(
             calendar=WALL_CLOCK if wall else calendar,
@@ -138,6 +142,11 @@ class Policy:
 def default_own(seconds: int) -> Terms:
     """The clock of an unowned incident where no policy sets one: wall-clock, and due again each time it runs out."""
     return Terms(calendar=WALL_CLOCK, budget=Budget(seconds=seconds), percents=(100,), repeat=100)
+
+
+def default_reply(seconds: int) -> Terms:
+    """The clock of a requester's message where no policy promises an answer."""
+    return Terms(calendar=WALL_CLOCK, budget=Budget(seconds=seconds), percents=(100,))
 
 
 def read_budget(entry: int | Mapping[str, Any]) -> tuple[Budget, bool]:
@@ -253,8 +262,16 @@ def _check_action(field: str, act: Mapping[str, Any]) -> None:
         case "reassign":
             if set(act) != {"do", "team"} or not _is_number(act["team"]):
                 raise InvalidPolicy(field, 'reassign takes {"team": <id>}.')
+        case "escalate":
+            how, team = act.get("how"), act.get("team")
+            fits = how == "hierarchical" and set(act) == {"do", "how"}
+            fits = fits or (
+                how == "functional" and set(act) <= {"do", "how", "team"} and (not team or _is_number(team))
+            )
+            if not fits:
+                raise InvalidPolicy(field, 'escalate takes {"how": "functional", "team": <id>} or "hierarchical".')
         case other:
-            raise InvalidPolicy(field, f"{other!r} is no action; use notify, raise_priority or reassign.")
+            raise InvalidPolicy(field, f"{other!r} is no action; use notify, raise_priority, reassign or escalate.")
 
 
 def _strangers(given: Any, known: Sequence[str]) -> list[str]:
@@ -267,7 +284,8 @@ def _strangers(given: Any, known: Sequence[str]) -> list[str]:
 def reassignment_teams(definition: Mapping[str, Any]) -> set[int]:
     """The teams that actions name."""
     lists = [definition["on_breach"], *(one["actions"] for one in definition["thresholds"])]
-    return {act["team"] for acts in lists for act in acts if act["do"] == "reassign"}
+    named = ("reassign", "escalate")
+    return {act["team"] for acts in lists for act in acts if act["do"] in named and act.get("team")}
 
 
 def _is_number(value: Any) -> bool:

@@ -1,22 +1,29 @@
 """Everything that changes an incident; each verb locks it, asks the predicate, moves it, saves and records."""
 
 from incidents.actions.attaching import FileRefused, attach, comment_with_files
-from incidents.actions.ending import (
-    Resolution,
+from incidents.actions.closing import (
+    ClosingIncomplete,
     WorkaroundOpen,
-    cancel,
     close,
-    reopen,
-    resolve,
+    confirm,
     schedule_close,
-    settle_workaround,
 )
+from incidents.actions.ending import Resolution, cancel, reopen, resolve, settle_workaround
+from incidents.actions.escalating import NobodyAbove, escalate, escalate_by_rules, escalate_to_team, tell_manager
 from incidents.actions.frame import UNSAID, IllegalTransition, Inactive
 from incidents.actions.heirs import MergedMeanwhile, comment_by_old_number
-from incidents.actions.holding import change_hold, put_on_hold, resume, wake_up
+from incidents.actions.holding import (
+    change_hold,
+    follow_up,
+    put_on_hold,
+    resume,
+    schedule_follow_ups,
+    wake_up,
+)
 from incidents.actions.merging import DifferentRequesters, NotMergeable, NotMerged, merge, unmerge
 from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_linked, open_incident
 from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, hand_back, start
+from incidents.actions.restricting import note_access, restrict, unrestrict
 from incidents.actions.rules import change_routing_rule, create_routing_rule, remove_routing_rule
 from incidents.actions.sorting import (
     change_matrix,
@@ -27,7 +34,7 @@ from incidents.actions.sorting import (
     revise,
     set_priority_inputs,
 )
-from incidents.actions.talking import add_participant, comment, contain, remove_watcher
+from incidents.actions.talking import add_participant, comment, contain, remove_watcher, settle_reply
 from incidents.actions.telling import tell_merged
 from incidents.actions.timing import close_by_time, remind_idle, schedule_idle
 
@@ -35,12 +42,14 @@ __all__ = [
     "UNSAID",
     "AlreadyAcknowledged",
     "AlreadyHeld",
+    "ClosingIncomplete",
     "DifferentRequesters",
     "FileRefused",
     "IllegalTransition",
     "Inactive",
     "MergedMeanwhile",
     "NoMatrix",
+    "NobodyAbove",
     "NotMergeable",
     "NotMerged",
     "Resolution",
@@ -60,11 +69,17 @@ __all__ = [
     "comment",
     "comment_by_old_number",
     "comment_with_files",
+    "confirm",
     "contain",
     "create_routing_rule",
+    "escalate",
+    "escalate_by_rules",
+    "escalate_to_team",
     "expire_override",
+    "follow_up",
     "hand_back",
     "merge",
+    "note_access",
     "open_again_linked",
     "open_incident",
     "override_priority",
@@ -76,14 +91,19 @@ __all__ = [
     "remove_watcher",
     "reopen",
     "resolve",
+    "restrict",
     "resume",
     "revise",
     "schedule_close",
+    "schedule_follow_ups",
     "schedule_idle",
     "set_priority_inputs",
+    "settle_reply",
     "settle_workaround",
     "start",
+    "tell_manager",
     "tell_merged",
     "unmerge",
+    "unrestrict",
     "wake_up",
 ]

@@ -1,4 +1,4 @@
-"""How an incident ends, and how it comes back: resolve, reopen, close, cancel, and what a workaround leaves."""
+"""How the work on an incident ends, and how it comes back: resolve, reopen, cancel, and what a workaround leaves."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import User
-from audit.actions import ActionRefused, Forbidden, Invalid, action, record
+from audit.actions import Forbidden, Invalid, action, record
 from audit.actor import Actor, ActorKind
 from audit.models import Event
 from incidents import permissions
 from incidents.actions.frame import (
     IllegalTransition,
-    aware,
     choice,
     locked,
     move,
@@ -26,7 +25,7 @@ from incidents.actions.frame import (
     stay_awake,
     text,
 )
-from incidents.actions.telling import tell_closed, tell_resolved
+from incidents.actions.telling import tell_resolved
 from incidents.events import IncidentEvent
 from incidents.models import (
     CancelReason,
@@ -38,12 +37,6 @@ from incidents.models import (
     State,
     WorkaroundOutcome,
 )
-
-
-class WorkaroundOpen(ActionRefused):
-    """A workaround is in place and nobody said what becomes of it."""
-
-    code = "workaround_open"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +59,12 @@ def apply_resolution(incident: Incident, resolution: Resolution, by: Actor, at: 
     closing = resolution.closing_category
     incident.closing_category_id = closing.pk if closing is not None else incident.category_id
     if not incident.is_imported:
-        incident.close_due_at = at + timedelta(days=settings.SERVICEDESK_AUTO_CLOSE_DAYS)
+        incident.close_due_at = closing_moment(at)
+
+
+def closing_moment(at: datetime) -> datetime:
+    """When the system closes what was resolved at `at`, in calendar days; `schedule_close` may say another."""
+    return at + timedelta(days=settings.SERVICEDESK_AUTO_CLOSE_DAYS)
 
 
 def record_resolution(
@@ -126,20 +124,20 @@ def settle_workaround(
 ) -> Incident:
     """Says what became of a workaround, so that the incident can close. Records `incident.workaround_settled`.
 
-    Waiving and handing over take a reason (for a problem: its reference). Refused when there is none to settle.
+    Waiving and handing over take a reason (for a problem: its reference). Refused when there is none to settle. Where
+    the requester said before that it works, the system closes it now.
     """
     choice("outcome", outcome, WorkaroundOutcome)
-    if outcome != WorkaroundOutcome.REMOVED:
-        text("reason", reason, required=True, longest=2000)
+    reason = text("reason", reason, required=outcome != WorkaroundOutcome.REMOVED, longest=500)
     incident = locked(incident, expected_version)
     require(permissions.can_work, by, incident, "settle the workaround of")
     if incident.state != State.RESOLVED or incident.fix_kind != FixKind.WORKAROUND:
         raise IllegalTransition(
             f"{incident.reference} has no workaround to settle", field="fix_kind", remedy="nothing is to be done"
         )
-    incident.workaround_outcome = outcome
-    if incident.close_due_at is None and not incident.is_imported:
-        incident.close_due_at = at + timedelta(days=settings.SERVICEDESK_AUTO_CLOSE_DAYS)
+    incident.workaround_outcome, incident.workaround_note = outcome, reason
+    if not incident.is_imported and (incident.close_due_at is None or incident.works_at is not None):
+        incident.close_due_at = at if incident.works_at is not None else closing_moment(at)
     saved(incident)
     record(IncidentEvent.WORKAROUND_SETTLED, incident, by, at, reason=reason, outcome=outcome)
     return settled(incident)
@@ -164,7 +162,7 @@ def reopen(
 
 def take_up_again(incident: Incident, by: Actor, at: datetime, *, reason: str, by_import: bool = False) -> None:
     """In progress again, for a locked incident; what a leaver had held is the queue's."""
-    move(incident, "reopening", incident.reopen_by_import if by_import else incident.reopen)
+    move(incident, "reopening", incident.reopen_by_import if by_import else incident.reopen, at, by.user_id)
     if incident.assignee_id and not User.objects.filter(pk=incident.assignee_id, is_active=True).exists():
         incident.assignee_id = None
         incident.team_id = queue_of(incident, incident.team_id, None)
@@ -174,49 +172,6 @@ def take_up_again(incident: Incident, by: Actor, at: datetime, *, reason: str, b
         IncidentEvent.REOPENED, incident, by, at, reason=reason, count=incident.reopen_count, by_import=by_import,
         assignee=incident.assignee_id,
     )  # fmt: skip
-
-
-@action
-def close(
-    *,
-    incident: Incident,
-    by: Actor,
-    at: datetime,
-    confirmation: str = "",
-    closing_category: Category | None = None,
-    expected_version: int | None = None,
-) -> Incident:
-    """The end: restoration is confirmed. Records `incident.closed`.
-
-    A person of the desk says how it was confirmed; the requester's own word is the confirmation; the system closes
-    when nobody objected. Refused unless resolved, and while a workaround is not settled.
-    """
-    confirmation = text("confirmation", confirmation, longest=300)
-    incident = locked(incident, expected_version)
-    require(permissions.can_close, by, incident, "close")
-    if incident.fix_kind == FixKind.WORKAROUND and not incident.workaround_outcome and incident.state == State.RESOLVED:
-        raise WorkaroundOpen(
-            f"the workaround of {incident.reference} is still in place",
-            field="workaround_outcome",
-            remedy="settle it first: removed, waived with a reason, or handed over to a problem",
-        )
-    move(incident, "closing", incident.close, at, by.user_id)
-    if by.is_person and not permissions.is_own(by, incident) and not confirmation:
-        raise Invalid(
-            "nobody said how restoration was confirmed",
-            field="confirmation",
-            remedy="say who confirmed it and how, e.g. “requester by phone” or “checked by test”",
-        )
-    incident.confirmation = confirmation or ("requester" if by.is_person else by.label)
-    if closing_category is not None:
-        incident.closing_category = closing_category
-    saved(incident)
-    record(
-        IncidentEvent.CLOSED, incident, by, at, confirmation=incident.confirmation,
-        closing_category=incident.closing_category_id,
-    )  # fmt: skip
-    tell_closed(incident, by, at)
-    return settled(incident)
 
 
 @action
@@ -255,27 +210,3 @@ def _was_breached(incident: Incident) -> bool:
     """Told by the trail, so that this app need not know the clocks above it."""
     told = Event.objects.filter(about_type=Incident._meta.label_lower, about_id=incident.pk, kind="clock.breached")
     return told.exists()
-
-
-@action
-def schedule_close(
-    *, incident: Incident, close_due_at: datetime, by: Actor, at: datetime, expected_version: int | None = None
-) -> Incident:
-    """Sets the moment at which the system closes, e.g. in business days. Records `incident.close_scheduled`.
-
-    Refused unless resolved; the same moment again changes nothing.
-    """
-    incident = locked(incident, expected_version)
-    if not permissions.is_machinery(by):
-        raise Forbidden("only the system plans the closing", remedy="close it now, or reopen it")
-    if incident.state != State.RESOLVED:
-        raise IllegalTransition(f"{incident.reference} is not resolved", field="state", remedy="resolve it first")
-    old, incident.close_due_at = incident.close_due_at, aware("close_due_at", close_due_at)
-    if not incident.changed_fields():
-        return incident
-    saved(incident)
-    record(
-        IncidentEvent.CLOSE_SCHEDULED, incident, by, at, old=old.isoformat() if old else None,
-        close_due_at=close_due_at.isoformat(),
-    )  # fmt: skip
-    return settled(incident)

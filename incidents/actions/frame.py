@@ -163,7 +163,11 @@ def queue_of(incident: Incident, team_id: int | None, assignee_id: int | None) -
 
 def idle_after(at: datetime) -> datetime:
     """Two weekdays later at the same UTC time: the safe default where no calendar says better."""
-    moment, left = at.astimezone(UTC), IDLE_WEEKDAYS
+    return weekdays_after(at, IDLE_WEEKDAYS)
+
+
+def weekdays_after(at: datetime, days: int) -> datetime:
+    moment, left = at.astimezone(UTC), days
     while left:
         moment += timedelta(days=1)
         left -= moment.weekday() < 5

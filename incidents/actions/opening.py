@@ -12,6 +12,7 @@ from audit.actor import Actor, ActorKind
 from audit.queries import fetch, kept
 from incidents import permissions
 from incidents.actions.ending import Resolution, apply_resolution, record_resolution
+from incidents.actions.escalating import RULED_PRIORITIES, escalate_by_rules
 from incidents.actions.frame import (
     IllegalTransition,
     Inactive,
@@ -34,6 +35,7 @@ from incidents.models import (
     Category,
     Channel,
     DetectedBy,
+    EscalationTrigger,
     Incident,
     Kind,
     PriorityMatrix,
@@ -162,6 +164,8 @@ def open_incident(
     _record_opening(incident, by, at, reported_at_reason, resolved, routed)
     if resolved is None:
         tell_opened(incident, by, at)
+        if incident.priority <= RULED_PRIORITIES:
+            escalate_by_rules(incident=incident, trigger=EscalationTrigger.PRIORITY.value, by=by, at=at)
     return settled(incident)
 
 
@@ -277,6 +281,9 @@ def _first_contact(incident: Incident, by: Actor, at: datetime, *, started: bool
     if resolved is not None:
         apply_resolution(incident, resolved, by, at)
         incident.resolved_at, incident.resolved_by_id = at, by.user_id
+        if incident.first_response_at is not None:
+            # Fixed while they talked: who took the call had it from its first second.
+            incident.acknowledged_at, incident.acknowledged_by_id = incident.reported_at, by.user_id
         if incident.assignee_id is None:
             incident.assignee_id = by.user_id
     elif not incident.is_imported:

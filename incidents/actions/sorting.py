@@ -61,7 +61,10 @@ def revise(
     require(permissions.can_work, by, incident, "change")
     if incident.state == State.CANCELLED:
         raise IllegalTransition(f"{incident.reference} is cancelled", field="state", remedy="log a new incident")
-    old = {"category": incident.category_id, "service": incident.service_id, "priority": incident.priority}
+    old = {
+        "category": incident.category_id, "service": incident.service_id, "priority": incident.priority,
+        "kind": incident.kind,
+    }  # fmt: skip
     for field, value in values.items():
         setattr(incident, field, _checked(incident, field, value))
     if {"occurred_at", "detected_at"} & values.keys():
@@ -73,7 +76,11 @@ def revise(
             ),
             at,
         )
-    if {"impact", "urgency"} & values.keys():
+    if "requester" in values:
+        # Who it is for decides whether the rule for VIPs holds; impact never follows from a person.
+        vip = incident.requester is not None and incident.requester.is_vip
+        incident.is_vip_raised = incident.matrix.vip_raises_urgency and vip
+    if {"impact", "urgency", "requester"} & values.keys():
         derived = derived_priority(incident)
         incident.priority = incident.priority_override or derived
     changed = incident.changed_fields().keys()
@@ -109,15 +116,17 @@ def _record_revision(
     incident: Incident, by: Actor, at: datetime, reason: str, old: dict[str, Any], changed: Sequence[str]
 ) -> None:
     sorts = {"category_id", "service_id"}
-    details = [name for name in changed if name not in sorts | {"impact", "urgency", "priority"}]
+    details = [name for name in changed if name not in sorts | {"impact", "urgency", "priority", "is_vip_raised"}]
     if details:
         record(IncidentEvent.DETAILS_CHANGED, incident, by, at, reason=reason, fields=details)
+    if "kind" in changed:
+        record(IncidentEvent.CONVERTED, incident, by, at, reason=reason, old=old["kind"], new=incident.kind)
     if sorts & set(changed):
         record(
             IncidentEvent.RECATEGORISED, incident, by, at, reason=reason, old_category=old["category"],
             category=incident.category_id, old_service=old["service"], service=incident.service_id,
         )  # fmt: skip
-    if {"impact", "urgency"} & set(changed):
+    if {"impact", "urgency", "is_vip_raised"} & set(changed):
         record(
             IncidentEvent.PRIORITY_CHANGED, incident, by, at, reason=reason, old=old["priority"], new=incident.priority,
             cause="inputs",

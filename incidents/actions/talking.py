@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from accounts.models import User
-from audit.actions import Forbidden, action, record
+from audit.actions import Forbidden, Invalid, action, record
 from audit.actor import Actor
 from audit.context import current_entry
 from incidents import permissions
@@ -30,11 +30,15 @@ from incidents.models import (
     Comment,
     HoldReason,
     Incident,
+    Nature,
     Participant,
     ParticipantRole,
     ResolutionCode,
     State,
 )
+
+#: More than any desk serves; the column holds it.
+MOST_AFFECTED = 2_000_000_000
 
 
 @action
@@ -45,14 +49,17 @@ def comment(
     at: datetime,
     body: str,
     is_public: bool = False,
+    nature: str = Nature.PERSON.value,
     expected_version: int | None = None,
 ) -> Comment:
     """Writes on the incident; a public word of the desk reaches the requester by mail. Records `incident.commented`.
 
     The first public word of a person of the desk is the first response (alerts: the acknowledgement is). A requester's
-    answer resumes what waits for it, and reopens what was resolved for want of it. Refused: an empty text, internal
-    notes by a requester, who may not comment.
+    answer resumes what waits for it, and reopens what was resolved for want of it; on any other hold or resolution it
+    is flagged (`incident.replied`). Automatic replies and bounces (`nature`) are kept as internal notes and do nothing.
+    Refused: an empty text, internal notes by a requester, who may not comment.
     """
+    choice("nature", nature, Nature)
     body = text("body", body, required=True)
     if incident.merged_into_id is not None:
         return comment_by_old_number(incident=incident, by=by, at=at, body=body, is_public=is_public)
@@ -63,22 +70,29 @@ def comment(
     if author_kind == Comment.AuthorKind.REQUESTER:
         is_public = True
     _may_speak(by, incident, is_public=is_public)
+    is_public = is_public and nature == Nature.PERSON
     written = Comment.objects.create(
         incident=incident, author_id=by.user_id, author_label=by.label, author_kind=author_kind, is_public=is_public,
-        body=body, channel=current_entry().channel, created_at=at,
+        nature=nature, body=body, channel=current_entry().channel, created_at=at,
     )  # fmt: skip
     is_first = _is_first_response(incident, written)
     if is_first:
         incident.first_response_at = at
+    is_reply = nature == Nature.PERSON and author_kind == Comment.AuthorKind.REQUESTER
+    if is_reply:
+        _flag(incident, at)
+    elif is_public and author_kind == Comment.AuthorKind.AGENT:
+        incident.replied_at = None
+    if incident.changed_fields():
         saved(incident)
     record(
         IncidentEvent.COMMENTED, incident, by, at, comment=written.pk, is_public=is_public,
-        author_kind=str(author_kind), is_first_response=is_first,
+        author_kind=str(author_kind), is_first_response=is_first, nature=nature,
     )  # fmt: skip
     if is_public:
         tell_comment(incident, written, by, at)
-    if author_kind == Comment.AuthorKind.REQUESTER:
-        _answered(incident, by, at)
+    if is_reply:
+        _answered(incident, written, by, at)
     return written
 
 
@@ -108,18 +122,68 @@ def _is_first_response(incident: Incident, written: Comment) -> bool:
     )
 
 
-def _answered(incident: Incident, by: Actor, at: datetime) -> None:
+def _resumes(incident: Incident) -> bool:
+    return bool(incident.state == State.ON_HOLD and incident.hold_reason == HoldReason.REQUESTER)
+
+
+def _reopens(incident: Incident) -> bool:
+    return bool(incident.state == State.RESOLVED and incident.resolution_code == ResolutionCode.NO_ANSWER)
+
+
+def _flag(incident: Incident, at: datetime) -> None:
+    """What nobody works on now, but for what the reply itself sets going again: somebody has to look at it."""
+    if incident.state in (State.ON_HOLD, State.RESOLVED) and not _resumes(incident) and not _reopens(incident):
+        incident.replied_at = incident.replied_at or at
+
+
+def _answered(incident: Incident, written: Comment, by: Actor, at: datetime) -> None:
     """The requester's word ends a hold that waits for it, and takes back a resolution for want of it."""
-    if incident.state == State.ON_HOLD and incident.hold_reason == HoldReason.REQUESTER:
+    if _resumes(incident):
         end_hold(incident, by, at, cause="requester")
-    elif incident.state == State.RESOLVED and incident.resolution_code == ResolutionCode.NO_ANSWER:
+    elif _reopens(incident):
         take_up_again(incident, by, at, reason="the requester answered")
+    elif incident.replied_at is not None:
+        record(IncidentEvent.REPLIED, incident, by, at, comment=written.pk, state=str(incident.state))
 
 
 @action
-def contain(*, incident: Incident, by: Actor, at: datetime, note: str, expected_version: int | None = None) -> Incident:
-    """The damage no longer grows; the first time counts. Records `incident.contained`. Refused unless open."""
+def settle_reply(*, incident: Incident, by: Actor, at: datetime, expected_version: int | None = None) -> Incident:
+    """Somebody read what the requester wrote, and it needs no answer: a "thanks". Records `incident.reply_settled`.
+
+    Without an open message it changes nothing. Refused to who may neither work on it nor close it.
+    """
+    incident = locked(incident, expected_version)
+    require(permissions.can_work, by, incident, "settle the reply of")
+    if incident.replied_at is None:
+        return incident
+    incident.replied_at = None
+    saved(incident)
+    record(IncidentEvent.REPLY_SETTLED, incident, by, at)
+    return settled(incident)
+
+
+@action
+def contain(
+    *,
+    incident: Incident,
+    by: Actor,
+    at: datetime,
+    note: str,
+    users: int | None = None,
+    sites: int | None = None,
+    services: int | None = None,
+    expected_version: int | None = None,
+) -> Incident:
+    """The damage no longer grows; the first time counts, the blast radius may be told again.
+
+    `users`, `sites` and `services` are how many it reached; None leaves what is known. Records `incident.contained`.
+    Refused unless open.
+    """
     note = text("note", note, required=True, longest=2000)
+    radius = {"users": users, "sites": sites, "services": services}
+    for field, value in radius.items():
+        if value is not None and (isinstance(value, bool) or not 0 <= value <= MOST_AFFECTED):
+            raise Invalid(f"{value!r} is no number of {field}", field=field, remedy=f"0 to {MOST_AFFECTED}")
     incident = locked(incident, expected_version)
     require(permissions.can_work, by, incident, "contain")
     if not incident.is_open:
@@ -129,8 +193,12 @@ def contain(*, incident: Incident, by: Actor, at: datetime, note: str, expected_
     if incident.contained_at is None:
         incident.contained_at = at
         stay_awake(incident, at)
+    for field, value in radius.items():
+        if value is not None:
+            setattr(incident, f"affected_{field}", value)
+    if incident.changed_fields():
         saved(incident)
-    record(IncidentEvent.CONTAINED, incident, by, at, note=note)
+    record(IncidentEvent.CONTAINED, incident, by, at, note=note, users=users, sites=sites, services=services)
     return settled(incident)
 
 

@@ -16,7 +16,7 @@ from accounts.models import User
 from audit.actions import action
 from audit.actor import Actor
 from incidents import queries
-from incidents.models import Comment, HoldReason, Incident, ResolutionCode
+from incidents.models import Comment, HoldReason, Incident, Participant, ParticipantRole, ResolutionCode
 
 
 def tell_opened(incident: Incident, by: Actor, at: datetime) -> None:
@@ -28,7 +28,7 @@ def tell_comment(incident: Incident, comment: Comment, by: Actor, at: datetime) 
     """A public comment of the desk goes to the requester, one of the requester to who works on it."""
     facts = {"author": comment.author_label, "body": comment.body}
     if comment.author_kind == Comment.AuthorKind.REQUESTER:
-        _tell_assignee(
+        _tell_followers(
             incident, "answered", lambda: _("The requester answered"), f"comment:{comment.pk}", by, at, facts
         )
     else:
@@ -37,8 +37,33 @@ def tell_comment(incident: Incident, comment: Comment, by: Actor, at: datetime) 
 
 def tell_held(incident: Incident, note: str, by: Actor, at: datetime) -> None:
     """On hold, why, and when the desk looks at it again."""
-    facts = {"note": note, "until": incident.hold_until, "hold_reason": HoldReason(incident.hold_reason).label}
+    facts = {
+        "note": note, "until": incident.hold_until, "hold_reason": HoldReason(incident.hold_reason).label,
+        "ends_at": incident.follow_ups[-1] if incident.follow_ups else None,
+    }  # fmt: skip
     _tell_requester(incident, "held", lambda: _("On hold"), f"held:{at.timestamp():.6f}", by, at, facts)
+
+
+def tell_follow_up(incident: Incident, by: Actor, at: datetime) -> None:
+    """We still wait for an answer, and what happens without one."""
+    facts = {"ends_at": incident.follow_ups[-1]}
+    key = f"follow_up:{at.timestamp():.6f}"
+    _tell_requester(incident, "follow_up", lambda: _("We need your answer"), key, by, at, facts)
+
+
+def tell_confirmed(incident: Incident, note: str, by: Actor, at: datetime) -> None:
+    """The requester is content; the workaround still has to be settled."""
+    key = f"works:{incident.reopen_count}"
+    _tell_assignee(incident, "works", lambda: _("It works for the requester"), key, by, at, {"note": note})
+
+
+def tell_escalated(incident: Incident, people: list[User], reason: str, by: Actor, at: datetime) -> None:
+    """Somebody above learns of it, and why."""
+    if is_silent(incident):
+        return
+    key, facts = f"escalated:{at.timestamp():.6f}", {"reason": reason, "by": by.label, "priority": incident.priority}
+    for user in people:
+        _mail(user, incident, "escalated", lambda: _("Escalated to you"), key, by, at, facts)
 
 
 def tell_resolved(incident: Incident, by: Actor, at: datetime) -> None:
@@ -103,6 +128,21 @@ def _tell_assignee(
 ) -> None:
     if incident.assignee is not None and incident.assignee_id != by.user_id and not is_silent(incident):
         _mail(incident.assignee, incident, template, subject, key, by, at, facts or {})
+
+
+def _tell_followers(
+    incident: Incident, template: str, subject: Any, key: str, by: Actor, at: datetime, facts: dict[str, Any]
+) -> None:
+    """The assignee and who watches, each once; nobody is told what they said themselves."""
+    _tell_assignee(incident, template, subject, key, by, at, facts)
+    if is_silent(incident):
+        return
+    others = [one for one in (incident.assignee_id, incident.requester_id, by.user_id) if one is not None]
+    watching = Participant.objects.filter(
+        incident_id=incident.pk, role=ParticipantRole.WATCHER, user__is_active=True, user__is_staff=True
+    )
+    for one in watching.exclude(user_id__in=others).select_related("user").order_by("user_id"):
+        _mail(one.user, incident, template, subject, key, by, at, facts)
 
 
 def _mail(

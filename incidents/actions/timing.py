@@ -7,29 +7,31 @@ from datetime import datetime
 from audit.actions import Forbidden, action, record
 from audit.actor import Actor
 from incidents import permissions
-from incidents.actions.ending import close
+from incidents.actions.closing import close, is_held_by_workaround
+from incidents.actions.ending import closing_moment
 from incidents.actions.frame import aware, idle_after, locked, saved, settled
 from incidents.actions.telling import tell_idle
 from incidents.events import IncidentEvent
-from incidents.models import Comment, FixKind, Incident
+from incidents.models import Comment, Incident
 
 
 @action
 def close_by_time(*, incident: Incident, by: Actor, at: datetime) -> Incident:
     """Closes what nobody objected to. Records `incident.closed`.
 
-    Changes nothing when the moment was moved meanwhile. With an unsettled workaround it plans no further closing and
-    reminds the owner instead.
+    Changes nothing when the moment was moved meanwhile. With an unsettled workaround it reminds the owner instead, and
+    again as long as nobody settles it.
     """
     incident = locked(incident)
     if incident.close_due_at is None or incident.close_due_at > at:
         return incident
-    if incident.fix_kind == FixKind.WORKAROUND and not incident.workaround_outcome:
-        incident.close_due_at = None
+    if is_held_by_workaround(incident):
+        incident.close_due_at = closing_moment(at)
         saved(incident)
         _remind(incident, by, at)
         return settled(incident)
-    return close(incident=incident, by=by, at=at, confirmation="nobody objected in time")
+    said = "requester" if incident.works_at is not None else "nobody objected in time"
+    return close(incident=incident, by=by, at=at, confirmation=said)
 
 
 @action

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from incidents.api.configuration import CategoryViewSet, PriorityMatrixViewSet, ServiceViewSet
+from incidents.api.configuration import (
+    CategoryViewSet,
+    ClosingRuleViewSet,
+    EscalationRuleViewSet,
+    PriorityMatrixViewSet,
+    ServiceViewSet,
+)
 from incidents.api.incidents import IncidentViewSet
 from incidents.api.routing import RoutingRuleViewSet
 
@@ -12,6 +18,8 @@ ROUTES: list[tuple[str, Any]] = [
     ("services", ServiceViewSet),
     ("priority-matrix", PriorityMatrixViewSet),
     ("routing-rules", RoutingRuleViewSet),
+    ("closing-rules", ClosingRuleViewSet),
+    ("escalation-rules", EscalationRuleViewSet),
 ]
 
 __all__ = ["ROUTES"]

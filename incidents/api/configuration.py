@@ -1,4 +1,4 @@
-"""Categories, services and the versions of the priority matrix by REST."""
+"""Categories, services, rules on closing and escalation, and the versions of the priority matrix by REST."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 import incidents.actions
 from audit.rest import ConfigViewSet, StrictModelSerializer
-from incidents.models import Category, PriorityMatrix, Service
+from incidents.models import Category, ClosingRule, EscalationRule, PriorityMatrix, Service
 
 
 class CategorySerializer(StrictModelSerializer):
@@ -79,3 +79,33 @@ class PriorityMatrixViewSet(ConfigViewSet):
 
     def create_row(self, values: dict[str, Any]) -> PriorityMatrix:
         return incidents.actions.change_matrix(by=self.actor, at=self.now, **values)
+
+
+class ClosingRuleSerializer(StrictModelSerializer):
+    class Meta:
+        model = ClosingRule
+        fields: ClassVar[list[str]] = ["id", "kind", "required", "version"]
+        read_only_fields: ClassVar[list[str]] = ["version"]
+
+
+class ClosingRuleViewSet(ConfigViewSet):
+    """What a person has to say before an incident of a kind is closed."""
+
+    queryset = ClosingRule.objects.all()
+    serializer_class = ClosingRuleSerializer
+    filterset_fields: ClassVar[dict[str, list[str]]] = {"kind": ["exact"]}
+
+
+class EscalationRuleSerializer(StrictModelSerializer):
+    class Meta:
+        model = EscalationRule
+        fields: ClassVar[list[str]] = ["id", "name", "trigger", "value", "how", "team", "is_active", "version"]
+        read_only_fields: ClassVar[list[str]] = ["version"]
+
+
+class EscalationRuleViewSet(ConfigViewSet):
+    """When the system escalates: by priority, or by how often the team changed."""
+
+    queryset = EscalationRule.objects.all()
+    serializer_class = EscalationRuleSerializer
+    filterset_fields: ClassVar[dict[str, list[str]]] = {"trigger": ["exact"], "is_active": ["exact"]}

@@ -44,6 +44,9 @@ class IncidentFilter(StrictFilterSet):
     channel = django_filters.MultipleChoiceFilter(choices=Channel.choices)
     is_open = django_filters.BooleanFilter(method="only_open", label="neither resolved, closed nor cancelled")
     unassigned = django_filters.BooleanFilter(field_name="assignee", lookup_expr="isnull", label="nobody holds it")
+    replied = django_filters.BooleanFilter(
+        field_name="replied_at", lookup_expr="isnull", exclude=True, label="the requester wrote and nobody answered"
+    )
     reported_since = django_filters.IsoDateTimeFilter(field_name="reported_at", lookup_expr="gte")
     reported_until = django_filters.IsoDateTimeFilter(field_name="reported_at", lookup_expr="lt")
     resolved_since = django_filters.IsoDateTimeFilter(field_name="resolved_at", lookup_expr="gte")
@@ -59,6 +62,9 @@ class IncidentFilter(StrictFilterSet):
             "service": ["exact"],
             "requester": ["exact"],
             "is_drill": ["exact"],
+            "is_restricted": ["exact"],
+            "reassignment_count": ["exact", "gte"],
+            "escalation_count": ["exact", "gte"],
             "is_imported": ["exact"],
             "external_ref": ["exact"],
         }
@@ -94,6 +100,8 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
         if found is None:
             raise Http404
         self.row = found
+        if permissions.is_logged_reader(self.actor, found) and self.request.method == "GET":
+            incidents.actions.note_access(rows=[found], via="api", by=self.actor, at=self.now)
         return found
 
     def search(self, rows: QuerySet[Any], words: str) -> QuerySet[Any]:
@@ -183,15 +191,46 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
         """The damage no longer grows."""
         return incidents.actions.contain(**_of(call), **call.data)
 
+    @verb(inputs.EscalateInput)
+    def escalate(self, call: Call) -> Incident:
+        """Functional: to another tier or team. Hierarchical: a manager is told, and watches it."""
+        return incidents.actions.escalate(**_of(call), **call.data)
+
+    @verb(inputs.RestrictInput)
+    def restrict(self, call: Call) -> Any:
+        """Only its requester, its team, who takes part, incident managers and auditors see it from now on."""
+        return self._still_seen(call, incidents.actions.restrict(**_of(call), **call.data))
+
+    @verb(inputs.RestrictInput)
+    def unrestrict(self, call: Call) -> Incident:
+        """Lifts the restriction."""
+        return incidents.actions.unrestrict(**_of(call), **call.data)
+
+    def _still_seen(self, call: Call, incident: Incident) -> Any:
+        """Who may restrict need not see what is restricted: then the answer is empty."""
+        if Incident.objects.visible_to(call.by).filter(pk=incident.pk).exists():
+            return incident
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
     @verb(inputs.ResolveInput)
     def resolve(self, call: Call) -> Incident:
         """The service is back."""
         return incidents.actions.resolve(**_of(call), **call.data)
 
-    @verb(inputs.SettleInput)
+    @verb(inputs.SettleWorkaroundInput)
     def settle_workaround(self, call: Call) -> Incident:
         """Says what became of a workaround, so that the incident can close."""
         return incidents.actions.settle_workaround(**_of(call), **call.data)
+
+    @verb(inputs.ConfirmInput)
+    def confirm(self, call: Call) -> Incident:
+        """The requester says that it works, or that it is still broken."""
+        return incidents.actions.confirm(**_of(call), **call.data)
+
+    @verb()
+    def settle_reply(self, call: Call) -> Incident:
+        """What the requester wrote was read, and needs no answer."""
+        return incidents.actions.settle_reply(**_of(call))
 
     @verb(inputs.ReopenInput)
     def reopen(self, call: Call) -> Incident:

@@ -19,9 +19,11 @@ from incidents.models import (
     CauseCode,
     Channel,
     DetectedBy,
+    EscalationKind,
     FixKind,
     HoldReason,
     Kind,
+    Nature,
     ResolutionCode,
     Service,
     WorkaroundOutcome,
@@ -110,7 +112,11 @@ class AssignInput(StrictSerializer):
 
 class HoldInput(StrictSerializer):
     reason = serializers.ChoiceField(choices=HoldReason.choices)
-    until = InstantField(help_text="The wake-up: then it returns to in progress.")
+    until = InstantField(
+        required=False,
+        help_text="The wake-up: then it returns to in progress. Only awaiting_requester goes without: the requester is "
+        "reminded, and at last it is resolved as no_answer.",
+    )
     note = _text()
 
 
@@ -124,8 +130,31 @@ class NoteInput(StrictSerializer):
     note = _text()
 
 
+def _reached(**more: Any) -> Any:
+    return serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2_000_000_000, **more)
+
+
 class ContainInput(StrictSerializer):
     note = serializers.CharField(max_length=2000)
+    users = _reached(help_text="How many users it reached.")
+    sites = _reached()
+    services = _reached()
+
+
+class EscalateInput(StrictSerializer):
+    how = serializers.ChoiceField(choices=EscalationKind.choices)
+    reason = serializers.CharField(max_length=2000)
+    team = _team(help_text="Functional: this team; without it the next tier.")
+    to = _person(help_text="Hierarchical: this person; without it who leads above you.")
+
+
+class RestrictInput(StrictSerializer):
+    reason = serializers.CharField(max_length=2000)
+
+
+class ConfirmInput(StrictSerializer):
+    works = serializers.BooleanField(help_text="True closes it, false opens it again.")
+    note = _text()
 
 
 class ReopenInput(StrictSerializer):
@@ -134,7 +163,11 @@ class ReopenInput(StrictSerializer):
 
 class CloseInput(StrictSerializer):
     confirmation = _text(300, help_text="How restoration was confirmed; the requester need not say.")
+    cause = serializers.ChoiceField(choices=CauseCode.choices, required=False, allow_blank=True)
     closing_category = _category()
+    notes = _text(100_000)
+    article = _text(300, help_text="The article that says how it is solved.")
+    no_article_reason = _text(500, help_text="Why there is none.")
 
 
 class CancelInput(StrictSerializer):
@@ -148,7 +181,7 @@ class OverrideInput(StrictSerializer):
     until = InstantField(required=False, allow_null=True)
 
 
-class SettleInput(StrictSerializer):
+class SettleWorkaroundInput(StrictSerializer):
     outcome = serializers.ChoiceField(choices=WorkaroundOutcome.choices)
     reason = _text()
 
@@ -169,6 +202,7 @@ class MergeInput(StrictSerializer):
 class CommentInput(StrictSerializer):
     body = serializers.CharField(max_length=100_000, trim_whitespace=False)
     is_public = serializers.BooleanField(default=False)
+    nature = serializers.ChoiceField(choices=Nature.choices, default=Nature.PERSON.value)
 
 
 class WatchInput(StrictSerializer):

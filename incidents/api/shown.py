@@ -17,18 +17,20 @@ from incidents.models import Channel, Comment, DetectedBy, Kind, Participant, Pa
 #: Column -> name in the answer: a link is shown by the id that a body takes.
 _LINKS = (
     "category", "closing_category", "service", "team", "assignee", "requester", "logged_by", "organisation",
-    "acknowledged_by", "resolved_by", "closed_by",
+    "acknowledged_by", "resolved_by", "closed_by", "reopened_by",
 )  # fmt: skip
 _MOMENTS = (
     "occurred_at", "detected_at", "reported_at", "created_at", "acknowledged_at", "first_response_at", "contained_at",
     "resolved_at", "closed_at", "cancelled_at", "hold_until", "held_at", "close_due_at", "idle_at",
-    "priority_override_until",
+    "priority_override_until", "follow_up_at", "replied_at", "works_at", "reopened_at", "escalated_at",
 )  # fmt: skip
 _PLAIN = (
     "number", "title", "description", "kind", "channel", "source_label", "external_ref", "state", "impact", "urgency",
     "priority", "priority_override", "priority_override_reason", "is_vip_raised", "detected_by", "hold_reason",
     "resolution_code", "cause_code", "resolution_notes", "fix_kind", "workaround_outcome", "confirmation",
-    "cancel_reason", "cancel_detail", "reopen_count", "reassignment_count", "is_drill", "is_imported", "version",
+    "cancel_reason", "cancel_detail", "reopen_count", "reassignment_count", "affected_users",
+    "affected_sites", "affected_services", "workaround_note", "article_ref", "no_article_reason", "escalation_count",
+    "is_restricted", "restricted_reason", "is_drill", "is_imported", "version",
 )  # fmt: skip
 #: What a list reads: flat columns, so that a page of fifty costs no model instances and no joins.
 COLUMNS = (
@@ -38,7 +40,9 @@ COLUMNS = (
 #: Null for who sees only the public part.
 INTERNAL = (
     "source_label", "external_ref", "priority_override_reason", "cause_code", "workaround_outcome", "logged_by",
-    "idle_at",
+    "idle_at", "workaround_note", "article_ref", "no_article_reason", "escalation_count", "escalated_at",
+    "affected_users", "affected_sites", "affected_services", "restricted_reason", "follow_up_at", "replied_at",
+    "reopened_by",
 )  # fmt: skip
 
 
@@ -101,6 +105,15 @@ class IncidentSerializer(StrictSerializer):
     cancel_detail = serializers.CharField()
     reopen_count = serializers.IntegerField()
     reassignment_count = serializers.IntegerField()
+    affected_users = serializers.IntegerField(allow_null=True, help_text="The blast radius, as far as it is known.")
+    affected_sites = serializers.IntegerField(allow_null=True)
+    affected_services = serializers.IntegerField(allow_null=True)
+    workaround_note = serializers.CharField(allow_null=True)
+    article_ref = serializers.CharField(allow_null=True)
+    no_article_reason = serializers.CharField(allow_null=True)
+    escalation_count = serializers.IntegerField(allow_null=True)
+    is_restricted = serializers.BooleanField()
+    restricted_reason = serializers.CharField(allow_null=True)
     is_drill = serializers.BooleanField()
     is_imported = serializers.BooleanField()
     version = serializers.IntegerField()
@@ -154,7 +167,7 @@ class CommentSerializer(StrictModelSerializer):
     class Meta:
         model = Comment
         fields: ClassVar[list[str]] = [
-            "id", "author", "author_label", "author_kind", "is_public", "body", "channel", "created_at",
+            "id", "author", "author_label", "author_kind", "is_public", "nature", "body", "channel", "created_at",
         ]  # fmt: skip
         read_only_fields: ClassVar[list[str]] = fields
 

@@ -7,17 +7,21 @@ from incidents.models.choices import (
     CancelReason,
     CauseCode,
     Channel,
+    ClosingField,
     DetectedBy,
+    EscalationKind,
+    EscalationTrigger,
     FixKind,
     HoldReason,
     Kind,
     LinkKind,
+    Nature,
     ParticipantRole,
     ResolutionCode,
     State,
     WorkaroundOutcome,
 )
-from incidents.models.configuration import Category, PriorityMatrix, Service
+from incidents.models.configuration import Category, ClosingRule, EscalationRule, PriorityMatrix, Service
 from incidents.models.conversation import Comment, Participant
 from incidents.models.incident import Incident, IncidentQuerySet
 from incidents.models.relations import IncidentLink, Merge, Task
@@ -31,8 +35,13 @@ __all__ = [
     "Category",
     "CauseCode",
     "Channel",
+    "ClosingField",
+    "ClosingRule",
     "Comment",
     "DetectedBy",
+    "EscalationKind",
+    "EscalationRule",
+    "EscalationTrigger",
     "FixKind",
     "HoldReason",
     "Incident",
@@ -41,6 +50,7 @@ __all__ = [
     "Kind",
     "LinkKind",
     "Merge",
+    "Nature",
     "Participant",
     "ParticipantRole",
     "PriorityMatrix",

@@ -103,6 +103,34 @@ class CancelReason(models.TextChoices):
     MERGED = "merged", _("merged into another")
 
 
+class Nature(models.TextChoices):
+    """What a message is: only a person's word moves an incident."""
+
+    PERSON = "person", _("a person's word")
+    AUTO_REPLY = "auto_reply", _("automatic reply")
+    BOUNCE = "bounce", _("bounce")
+
+
+class EscalationKind(models.TextChoices):
+    FUNCTIONAL = "functional", _("to another tier or team")
+    HIERARCHICAL = "hierarchical", _("a manager is told")
+
+
+class EscalationTrigger(models.TextChoices):
+    PRIORITY = "priority", _("it has this priority or a higher one")
+    REASSIGNMENTS = "reassignments", _("it changed its team so many times")
+
+
+class ClosingField(models.TextChoices):
+    """What a person may have to say before closing; the resolution code always is."""
+
+    CAUSE = "cause", _("cause")
+    CLOSING_CATEGORY = "closing_category", _("closing category")
+    CONFIRMATION = "confirmation", _("how restoration was confirmed")
+    NOTES = "notes", _("resolution notes")
+    ARTICLE = "article", _("article, or why there is none")
+
+
 class ParticipantRole(models.TextChoices):
     WATCHER = "watcher", _("watcher")
     PAGED = "paged", _("paged")

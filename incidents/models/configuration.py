@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.models import Tracked, records
+from incidents.models.choices import ClosingField, EscalationKind, EscalationTrigger, Kind
 from incidents.priority import DEFAULT_ROWS, Matrix, matrix_of, problems
 
 DEEPEST = 3
@@ -150,3 +152,68 @@ class PriorityMatrix(Tracked):
                 found[field] = [] if named else [_("Give a list of %(side)s names.") % {"side": side}]
         if wrong := {field: texts for field, texts in found.items() if texts}:
             raise ValidationError(wrong)
+
+
+class ClosingRule(Tracked):
+    """What a person has to say before an incident of a kind is closed; without a rule only its confirmation.
+
+    It does not bind the requester, whose word is the confirmation, nor the system, which closes when nobody objected.
+    """
+
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices, unique=True)
+    required = ArrayField(
+        models.CharField(max_length=30, choices=ClosingField.choices),
+        verbose_name=_("required"),
+        default=list,
+        blank=True,
+        help_text=_("Of: cause, closing_category, confirmation, notes, article."),
+    )
+    is_kept = True
+    history = records()
+
+    class Meta:
+        verbose_name = _("closing rule")
+        verbose_name_plural = _("closing rules")
+        ordering = ["kind"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {', '.join(self.required) or '–'}"
+
+
+class EscalationRule(Tracked):
+    """An incident that reaches this is escalated by the system, once; shares of an SLA stand in the SLA policy."""
+
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    trigger = models.CharField(_("when"), max_length=20, choices=EscalationTrigger.choices)
+    value = models.PositiveSmallIntegerField(_("value"), help_text=_("The priority (1 or 2), or how many changes."))
+    how = models.CharField(_("how"), max_length=20, choices=EscalationKind.choices, default=EscalationKind.HIERARCHICAL)
+    team = models.ForeignKey(
+        "accounts.Team", models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("to this team"),
+        help_text=_("Empty: the next tier."),
+    )  # fmt: skip
+    is_active = models.BooleanField(_("active"), default=True)
+    is_kept = True
+    history = records()
+
+    class Meta:
+        verbose_name = _("escalation rule")
+        verbose_name_plural = _("escalation rules")
+        ordering = ["trigger", "value", "name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(trigger=EscalationTrigger.PRIORITY, value__gte=1, value__lte=2)
+                | Q(trigger=EscalationTrigger.REASSIGNMENTS, value__gte=1, value__lte=100),
+                name="incidents_escalation_value",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Refuses a value outside what the trigger can reach, and a team for telling a manager."""
+        highest = 2 if self.trigger == EscalationTrigger.PRIORITY else 100
+        if self.value is not None and not 1 <= self.value <= highest:
+            raise ValidationError({"value": _("Give 1 to %(highest)s.") % {"highest": highest}})
+        if self.team is not None and self.how != EscalationKind.FUNCTIONAL:
+            raise ValidationError({"team": _("Only an escalation to another team names one.")})

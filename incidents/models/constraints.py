@@ -30,6 +30,8 @@ INDEXES: list[models.Index] = [
     models.Index(fields=["logged_by", "-number"], condition=Q(logged_by__isnull=False), name="incidents_of_logger"),
     models.Index(fields=["hold_until"], condition=Q(state=_ON_HOLD), name="incidents_wake_up_due"),
     models.Index(fields=["close_due_at"], condition=Q(close_due_at__isnull=False), name="incidents_close_due"),
+    models.Index(fields=["follow_up_at"], condition=Q(follow_up_at__isnull=False), name="incidents_follow_up_due"),
+    models.Index(fields=["id"], condition=Q(is_restricted=True), name="incidents_restricted"),
     models.Index(fields=["idle_at"], condition=Q(idle_at__isnull=False), name="incidents_idle_due"),
     models.Index(
         fields=["priority_override_until"],
@@ -102,4 +104,16 @@ CONSTRAINTS: list[models.BaseConstraint] = [
         name="incidents_merged_into_another",
     ),
     models.CheckConstraint(condition=~Q(parent=F("id")), name="incidents_parent_is_another"),
+    models.CheckConstraint(
+        condition=Q(follow_up_at__isnull=True, follow_ups=[])
+        | Q(follow_up_at__isnull=False, state=_ON_HOLD) & ~Q(follow_ups=[]),
+        name="incidents_follow_ups_on_hold",
+    ),
+    models.CheckConstraint(
+        condition=Q(works_at__isnull=True) | Q(state__in=[_RESOLVED, _CLOSED]), name="incidents_works_while_resolved"
+    ),
+    models.CheckConstraint(
+        condition=Q(is_restricted=False, restricted_reason="") | Q(is_restricted=True) & ~Q(restricted_reason=""),
+        name="incidents_restricted_with_reason",
+    ),
 ]

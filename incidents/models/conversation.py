@@ -8,14 +8,25 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.actor import Actor
 from audit.models import Tracked, personal, records
-from incidents.models.choices import ParticipantRole
+from incidents.models.choices import Nature, ParticipantRole
 from incidents.models.incident import Incident
+from incidents.permissions import sees_all
 
 
 class CommentQuerySet(models.QuerySet["Comment"]):
     def public(self) -> CommentQuerySet:
         return self.filter(is_public=True)
+
+    def visible_to(self, actor: Actor) -> CommentQuerySet:
+        """Of the incidents that the actor may see; which part of a conversation is the incident page's to say."""
+        return self if sees_all(actor) else self.filter(incident__in=Incident.objects.visible_to(actor))
+
+
+class ParticipantQuerySet(models.QuerySet["Participant"]):
+    def visible_to(self, actor: Actor) -> ParticipantQuerySet:
+        return self if sees_all(actor) else self.filter(incident__in=Incident.objects.visible_to(actor))
 
 
 class Comment(models.Model):
@@ -37,6 +48,7 @@ class Comment(models.Model):
     author_label = personal(models.CharField(_("written by"), max_length=300))
     author_kind = models.CharField(_("author is"), max_length=20, choices=AuthorKind.choices)
     is_public = models.BooleanField(_("public"), default=False)
+    nature = models.CharField(_("nature"), max_length=20, choices=Nature.choices, default=Nature.PERSON)
     body = personal(models.TextField(_("text")))
     channel = models.CharField(_("channel"), max_length=40)
     created_at = models.DateTimeField(_("written at"))
@@ -69,6 +81,8 @@ class Participant(Tracked):
     role = models.CharField(_("role"), max_length=20, choices=ParticipantRole.choices)
     added_at = models.DateTimeField(_("since"))
     history = records()
+
+    objects = ParticipantQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("participant")

@@ -8,8 +8,9 @@ from operator import and_
 from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField
 
@@ -33,7 +34,7 @@ from incidents.models.choices import (
 from incidents.models.configuration import Category, PriorityMatrix, Service
 from incidents.models.constraints import CONSTRAINTS, INDEXES
 from incidents.models.transitions import Transitions
-from incidents.permissions import TEAM_ROLES, sees_all
+from incidents.permissions import TEAM_ROLES, oversees, sees_all
 
 _NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
 _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
@@ -41,21 +42,29 @@ _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State
 
 class IncidentQuerySet(models.QuerySet["Incident"]):
     def visible_to(self, actor: Actor) -> Self:
-        """Only what the actor may see. Everything outside answers 404 and is absent from counts and search."""
+        """Only what the actor may see. Everything outside answers 404 and is absent from counts and search.
+
+        A restricted incident is seen only by its requester, its team, who takes part, incident managers and auditors.
+        """
         if sees_all(actor):
             return self
-        if actor.user_id is None or not actor.has_scope("incidents:read"):
+        if not actor.has_scope("incidents:read"):
             return self.none()
-        mine = Q(requester_id=actor.user_id) | Q(logged_by_id=actor.user_id)
-        if actor.has_role("agent", "lead", "responder"):
-            mine |= Q(team_id__in=actor.team_ids | actor.led_team_ids) | Q(assignee_id=actor.user_id)
-        if actor.has_role("agent", "lead"):
-            mine |= Q(team_id=None)
+        if actor.user_id is None:
+            return self.filter(is_restricted=False) if oversees(actor) else self.none()
         # Imported here, because participants are defined after the incident that they take part in.
         from incidents.models.conversation import Participant
 
         followed = Participant.objects.filter(user_id=actor.user_id)
-        return self.filter(mine | Q(pk__in=followed.values("incident_id")))
+        mine = Q(requester_id=actor.user_id) | Q(pk__in=followed.values("incident_id"))
+        unless_restricted = Q(logged_by_id=actor.user_id)
+        if actor.has_role("agent", "lead", "responder"):
+            mine |= Q(team_id__in=actor.team_ids | actor.led_team_ids) | Q(assignee_id=actor.user_id)
+        if actor.has_role("agent", "lead"):
+            unless_restricted |= Q(team_id=None)
+        if oversees(actor):
+            return self.filter(Q(is_restricted=False) | mine)
+        return self.filter(mine | (Q(is_restricted=False) & unless_restricted))
 
     def open(self) -> Self:
         return self.filter(state__in=OPEN_STATES)
@@ -94,7 +103,7 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         if sees_all(reader):
             return Q()
         if reader.user_id is None:
-            return Q(pk__in=[])
+            return Q(is_restricted=False) if oversees(reader) else Q(pk__in=[])
         from incidents.models.conversation import Participant
 
         taking_part = Participant.objects.filter(user_id=reader.user_id)
@@ -102,13 +111,20 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         if reader.has_role(*TEAM_ROLES):
             inside |= Q(team_id__in=reader.team_ids | reader.led_team_ids) | Q(assignee_id=reader.user_id)
             inside |= Q(pk__in=taking_part.values("incident_id"))
-            inside |= Q(logged_by_id=reader.user_id) & (Q(requester_id=None) | ~Q(requester_id=reader.user_id))
+            logged = Q(logged_by_id=reader.user_id, is_restricted=False)
+            inside |= logged & (Q(requester_id=None) | ~Q(requester_id=reader.user_id))
         if reader.has_role("agent", "lead"):
-            inside |= Q(team_id=None)
-        return inside
+            inside |= Q(team_id=None, is_restricted=False)
+        return inside | Q(is_restricted=False) if oversees(reader) else inside
 
     def wake_up_due(self, at: datetime) -> Self:
-        return self.filter(state=State.ON_HOLD, hold_until__lte=at, is_imported=False)
+        """Where a reminder to the requester is due no later than the wake-up, that comes first: it may end the hold."""
+        waits_for_follow_up = Q(follow_up_at__isnull=False, follow_up_at__lte=F("hold_until"))
+        return self.filter(state=State.ON_HOLD, hold_until__lte=at, is_imported=False).exclude(waits_for_follow_up)
+
+    def follow_up_due(self, at: datetime) -> Self:
+        """Those whose wake-up comes before are left to it."""
+        return self.filter(Q(follow_up_at__lte=F("hold_until")), follow_up_at__lte=at, is_imported=False)
 
     def close_due(self, at: datetime) -> Self:
         return self.filter(state=State.RESOLVED, close_due_at__lte=at, is_imported=False)
@@ -140,6 +156,10 @@ def _another(name: Any, related: str) -> Any:
         "self", models.PROTECT, null=True, blank=True, related_name=related, editable=False, db_index=False,
         verbose_name=name,
     )  # fmt: skip
+
+
+def _count(name: Any) -> Any:
+    return models.PositiveIntegerField(name, null=True, blank=True)
 
 
 def _sorted_by(model: type[models.Model], name: Any, **options: Any) -> Any:
@@ -210,6 +230,9 @@ class Incident(Transitions, Tracked):
     acknowledged_by = _person(_("acknowledged by"))
     first_response_at = _moment(_("first response at"))
     contained_at = _moment(_("contained at"))
+    affected_users = _count(_("users affected"))
+    affected_sites = _count(_("sites affected"))
+    affected_services = _count(_("services affected"))
     resolved_at = _moment(_("resolved at"))
     resolved_by = _person(_("resolved by"))
     closed_at = _moment(_("closed at"))
@@ -219,6 +242,11 @@ class Incident(Transitions, Tracked):
     hold_reason = models.CharField(_("on hold for"), max_length=30, choices=HoldReason.choices, blank=True)
     hold_until = _moment(_("wake-up"))
     held_at = _moment(_("on hold since"))
+    follow_up_at = _moment(_("next reminder to the requester"))
+    follow_ups = ArrayField(
+        models.DateTimeField(), verbose_name=_("reminders still to come, then the end"), default=list, editable=False
+    )
+    replied_at = _moment(_("the requester wrote, and nobody answered"))
     resolution_code = models.CharField(_("resolution code"), max_length=30, choices=ResolutionCode.choices, blank=True)
     cause_code = models.CharField(_("cause"), max_length=30, choices=CauseCode.choices, blank=True)
     resolution_notes = personal(models.TextField(_("resolution notes"), blank=True))
@@ -226,13 +254,23 @@ class Incident(Transitions, Tracked):
     workaround_outcome = models.CharField(
         _("what became of the workaround"), max_length=20, choices=WorkaroundOutcome.choices, blank=True
     )
+    workaround_note = models.CharField(_("why, or which problem"), max_length=500, blank=True)
+    works_at = _moment(_("the requester said that it works"))
+    article_ref = models.CharField(_("article"), max_length=300, blank=True)
+    no_article_reason = models.CharField(_("why there is no article"), max_length=500, blank=True)
     confirmation = models.CharField(_("how restoration was confirmed"), max_length=300, blank=True)
     cancel_reason = models.CharField(_("cancelled as"), max_length=30, choices=CancelReason.choices, blank=True)
     cancel_detail = models.CharField(_("detail of the cancellation"), max_length=500, blank=True)
     reopen_count = models.PositiveIntegerField(_("times reopened"), default=0, editable=False)
+    reopened_at = _moment(_("reopened at"))
+    reopened_by = _person(_("reopened by"))
     reassignment_count = models.PositiveIntegerField(_("changes of team"), default=0, editable=False)
+    escalation_count = models.PositiveIntegerField(_("times escalated"), default=0, editable=False)
+    escalated_at = _moment(_("escalated at"))
     close_due_at = _moment(_("closed by the system at"))
     idle_at = _moment(_("idle reminder at"))
+    is_restricted = models.BooleanField(_("restricted"), default=False, editable=False)
+    restricted_reason = models.TextField(_("reason of the restriction"), blank=True, editable=False)
     is_drill = models.BooleanField(_("drill"), default=False, editable=False)
     is_imported = models.BooleanField(_("imported"), default=False, editable=False)
 

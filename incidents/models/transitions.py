@@ -47,13 +47,15 @@ class Transitions(FSMModelMixin, models.Model):
             self.assignee_id = user_id
 
     @transition("state", source=[_NEW, _ASSIGNED, _IN_PROGRESS], target=_ON_HOLD)
-    def put_on_hold(self: Any, reason: str, until: datetime, at: datetime) -> None:
+    def put_on_hold(self: Any, reason: str, until: datetime, at: datetime, follow_ups: list[datetime]) -> None:
         self.hold_reason, self.hold_until, self.held_at = reason, until, at
         self.idle_at = None
+        self.plan_follow_ups(follow_ups)
 
     @transition("state", source=_ON_HOLD, target=_ON_HOLD)
-    def change_hold(self: Any, reason: str, until: datetime) -> None:
+    def change_hold(self: Any, reason: str, until: datetime, follow_ups: list[datetime]) -> None:
         self.hold_reason, self.hold_until = reason, until
+        self.plan_follow_ups(follow_ups)
 
     @transition("state", source=_ON_HOLD, target=_IN_PROGRESS)
     def resume(self: Any) -> None:
@@ -67,22 +69,27 @@ class Transitions(FSMModelMixin, models.Model):
             self.assignee_id = user_id
 
     @transition("state", source=_RESOLVED, target=_IN_PROGRESS)
-    def reopen(self: Any) -> None:
-        self._forget_resolution()
+    def reopen(self: Any, at: datetime, user_id: int | None) -> None:
+        self._forget_resolution(at, user_id)
 
     @transition("state", source=_CLOSED, target=_IN_PROGRESS, conditions=[_is_imported])
-    def reopen_by_import(self: Any) -> None:
-        self._forget_resolution()
+    def reopen_by_import(self: Any, at: datetime, user_id: int | None) -> None:
+        self._forget_resolution(at, user_id)
         self.closed_at, self.closed_by_id, self.confirmation = None, None, ""
 
     @transition("state", source=_RESOLVED, target=_CLOSED)
     def close(self: Any, at: datetime, user_id: int | None) -> None:
-        self.closed_at, self.closed_by_id, self.close_due_at = at, user_id, None
+        self.closed_at, self.closed_by_id, self.close_due_at, self.replied_at = at, user_id, None, None
 
     @transition("state", source=list(OPEN_STATES), target=_CANCELLED)
     def cancel(self: Any, reason: str, detail: str, at: datetime) -> None:
         self._end_hold()
         self.cancel_reason, self.cancel_detail, self.cancelled_at, self.idle_at = reason, detail, at, None
+        self.replied_at = None
+
+    def plan_follow_ups(self: Any, moments: list[datetime]) -> None:
+        """Reminders to the requester; the last moment ends the wait without an answer."""
+        self.follow_ups, self.follow_up_at = moments, moments[0] if moments else None
 
     @transition("state", source=list(OPEN_STATES), target=_CANCELLED)
     def merge(self: Any, into_id: int, at: datetime) -> None:
@@ -98,9 +105,12 @@ class Transitions(FSMModelMixin, models.Model):
 
     def _end_hold(self: Any) -> None:
         self.hold_reason, self.hold_until, self.held_at = "", None, None
+        self.plan_follow_ups([])
 
-    def _forget_resolution(self: Any) -> None:
+    def _forget_resolution(self: Any, at: datetime, user_id: int | None) -> None:
         self.reopen_count += 1
+        self.reopened_at, self.reopened_by_id, self.works_at, self.replied_at = at, user_id, None, None
+        self.workaround_note = self.article_ref = self.no_article_reason = ""
         self.resolved_at, self.resolved_by_id, self.close_due_at = None, None, None
         self.resolution_code = self.cause_code = self.resolution_notes = self.fix_kind = self.workaround_outcome = ""
         self.closing_category_id = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -152,19 +151,60 @@ class AssignForm(VerbForm):
 
 class HoldForm(VerbForm):
     hold_reason = forms.ChoiceField(choices=lambda: choices("hold_reason"), label=_("Waiting for"))
-    until = MinuteField(label=_("Look at it again at"))
+    until = MinuteField(label=_("Look at it again at (optional while awaiting the requester)"), required=False)
     note = forms.CharField(required=False, label=_("Note (optional; the requester reads it)"), max_length=2000)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        soon = timezone.localtime() + timedelta(days=2)
-        until = self.incident.hold_until or soon.replace(second=0, microsecond=0)
-        self.initial.update({"until": until, "hold_reason": self.incident.hold_reason or "awaiting_requester"})
-        self.fields["until"].help_text = timezone.get_current_timezone_name()
+        self.initial.update({
+            "until": None if self.incident.follow_ups else self.incident.hold_until,
+            "hold_reason": self.incident.hold_reason or "awaiting_requester",
+        })  # fmt: skip
+        self.fields["until"].help_text = _now(
+            "%(zone)s. Empty while awaiting the requester: they are reminded, then it is resolved as “no answer”."
+        ) % {"zone": timezone.get_current_timezone_name()}
 
 
-class NoteForm(VerbForm):
+class ContainForm(VerbForm):
     note = forms.CharField(label=_("What was done to contain it"), widget=Area(), max_length=2000)
+    users = forms.IntegerField(required=False, min_value=0, max_value=2_000_000_000, label=_("Users affected"))
+    sites = forms.IntegerField(required=False, min_value=0, max_value=2_000_000_000, label=_("Sites affected"))
+    services = forms.IntegerField(required=False, min_value=0, max_value=2_000_000_000, label=_("Services affected"))
+
+
+class EscalateForm(VerbForm):
+    """Another tier or team gets it; empty means the next tier."""
+
+    team = forms.ModelChoiceField(
+        Team.objects.none(), required=False, label=_("To this team"), empty_label=_("the next tier")
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        teams: Any = self.fields["team"]
+        others = Team.objects.filter(is_active=True).exclude(pk=self.incident.team_id or 0)
+        teams.queryset = others.order_by("name")
+
+
+class TellManagerForm(VerbForm):
+    """Who leads above the actor is told, or the person named."""
+
+    to = forms.ModelChoiceField(
+        User.objects.none(), required=False, label=_("Whom"), empty_label=_("who leads above you")
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people: Any = self.fields["to"]
+        above = ("lead", "manager", "incident_manager")
+        named = User.objects.active().filter(role_grants__group__name__in=above).order_by("name").distinct()
+        people.queryset = named
+
+
+class RestrictForm(VerbForm):
+    reason = forms.CharField(label=_("Reason"), max_length=500)
 
 
 class ResolveForm(VerbForm):
@@ -206,11 +246,23 @@ class CloseForm(VerbForm):
     confirmation = forms.CharField(
         label=_("How was restoration confirmed?"), max_length=300, help_text=_("E.g. “requester by phone”.")
     )
+    cause = forms.ChoiceField(choices=lambda: [NOTHING, *choices("cause_code")], label=_("Cause"))
+    closing_category = CategoryField(label=_("Closing category"))
+    notes = forms.CharField(widget=Area(), label=_("What was done (the requester reads it)"), max_length=20000)
+    article = forms.CharField(required=False, label=_("Article that says how it is solved"), max_length=300)
+    no_article_reason = forms.CharField(required=False, label=_("or why there is none"), max_length=500)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        asked = set(incidents.queries.missing_for_closing(self.incident, ""))
         if permissions.is_own(self.actor, self.incident):
-            del self.fields["confirmation"]
+            asked = set()
+        if "article" in asked:
+            asked.add("no_article_reason")
+        for name in [one for one in self.fields if one not in {*asked, "expected_version"}]:
+            del self.fields[name]
+        if "closing_category" in self.fields:
+            self.fields["closing_category"].required = True
 
 
 class CancelForm(VerbForm):
@@ -239,6 +291,7 @@ class ReviseForm(VerbForm):
 
     title = forms.CharField(label=_("Title"), max_length=300)
     description = forms.CharField(required=False, label=_("Details"), widget=Area(), max_length=20000)
+    kind = forms.ChoiceField(choices=lambda: choices("kind"), label=_("Kind"))
     service = forms.ModelChoiceField(Service.objects.none(), required=False, label=_("Service"), empty_label="–")
     category = CategoryField(label=_("Category"))
     impact = forms.TypedChoiceField(coerce=int, label=_("Impact"))
@@ -253,7 +306,7 @@ class ReviseForm(VerbForm):
         one = self.incident
         self.initial.update({
             "title": one.title, "description": one.description, "service": one.service_id,
-            "category": one.category_id, "impact": one.impact, "urgency": one.urgency,
+            "kind": one.kind, "category": one.category_id, "impact": one.impact, "urgency": one.urgency,
         })  # fmt: skip
 
     def values(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from incidents.models import (
     Category,
     HoldReason,
     Incident,
+    Kind,
     ResolutionCode,
     Service,
     WorkaroundOutcome,
@@ -55,6 +56,15 @@ SENTENCES: dict[str, Any] = {
     "incident.recategorised": _("sorted it under %(sorted)s"),
     "incident.details_changed": _("edited it: %(fields)s"),
     "incident.contained": _("contained it: %(note)s"),
+    "incident.converted": _("made it a %(new)s, which was a %(old)s"),
+    "incident.escalated": _("escalated it: %(whom)s"),
+    "incident.restricted": _("restricted it"),
+    "incident.unrestricted": _("lifted its restriction"),
+    "incident.restricted_read": _("read it as an auditor"),
+    "incident.follow_up_sent": _("reminded the requester; the wait ends on %(ends_at)s"),
+    "incident.confirmed": _("said that it works"),
+    "incident.replied": _("wrote, and somebody has to look"),
+    "incident.reply_settled": _("read the message: it needs no answer"),
     "incident.participant_added": _("added %(user)s as a watcher"),
     "incident.participant_removed": _("removed %(user)s from the watchers"),
     "incident.idle_reminder_due": _("reminded its owner: nothing happened for long"),
@@ -63,7 +73,7 @@ SENTENCES: dict[str, Any] = {
     "incident.absorbed": _("merged %(source)s into it"),
     "incident.released": _("took the merge of %(source)s back"),
     "incident.recurred": _("opened it again as %(recurrence)s"),
-    "clock.paused": _("paused the clock: %(target)s"),
+    "clock.paused": _("paused the clock: %(target)s (%(hold_reason)s)"),
     "clock.resumed": _("let the clock run on: %(target)s"),
     "clock.met": _("%(target)s: in time"),
     "clock.threshold_reached": _("%(target)s: %(percent)s %% of the time is used up"),
@@ -95,7 +105,8 @@ SENTENCES: dict[str, Any] = {
     "postmortem.published": _("published the post-mortem"),
 }
 TARGETS = {
-    "acknowledge": _("acknowledge"), "respond": _("respond"), "resolve": _("resolve"), "own": _("find an owner"),
+    "acknowledge": _("acknowledge"), "respond": _("respond"), "next_reply": _("answer the requester"),
+    "resolve": _("resolve"), "own": _("find an owner"),
 }  # fmt: skip
 _CHOICES: dict[str, Mapping[str, Any]] = {
     "hold_reason": dict(HoldReason.choices),
@@ -105,10 +116,10 @@ _CHOICES: dict[str, Mapping[str, Any]] = {
     "outcome": dict(WorkaroundOutcome.choices),
     "target": TARGETS,
 }
-_MOMENTS = frozenset({"until", "due_at"})
+_MOMENTS = frozenset({"until", "due_at", "ends_at"})
 #: Key of the data -> the model whose row it names by id.
 _NAMED: dict[str, type[Any]] = {
-    "team": Team, "assignee": User, "user": User, "users": User, "category": Category, "service": Service,
+    "team": Team, "assignee": User, "user": User, "users": User, "told": User, "category": Category, "service": Service,
 }  # fmt: skip
 
 
@@ -182,6 +193,10 @@ def _words(event: Event, names: Mapping[type[Any], Mapping[int, str]]) -> dict[s
     if event.kind == "incident.assigned":
         owner = [words[key] for key in ("team", "assignee") if key in words]
         words["owner"] = ", ".join(owner) or _now("nobody")
+    elif event.kind == "incident.escalated":
+        words["whom"] = words.get("told" if data.get("told") else "team", "–")
+    elif event.kind == "incident.converted":
+        words |= {key: str(dict(Kind.choices).get(data.get(key), "–")) for key in ("old", "new")}
     elif event.kind == "incident.recategorised":
         words["sorted"] = ", ".join(words[key] for key in ("category", "service") if key in words) or "–"
     elif event.kind == "incident.priority_overridden":

@@ -146,6 +146,8 @@ def incident(request: HttpRequest, reference: str) -> HttpResponse:
         part = {"reference": found.reference, "heir": heir.reference}
         messages.info(request, _("%(reference)s is part of %(heir)s now.") % part)
         return redirect("desk:incident", reference=heir.reference)
+    if permissions.is_logged_reader(actor, found):
+        incidents.actions.note_access(rows=[found], via="page", by=actor, at=now_of(request))
     return _incident_page(request, found, actor)
 
 
@@ -169,6 +171,8 @@ def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
         now = _found(reference, actor)
         return _incident_page(request, now, actor, _refused(request, chosen, form, refusal, now), refusal.status)
     messages.success(request, _("%(verb)s: done.") % {"verb": chosen.label_for(actor, found)})
+    if not Incident.objects.visible_to(actor).filter(pk=found.pk).exists():
+        return redirect("desk:queue")
     return redirect("desk:incident", reference=done.reference if isinstance(done, Incident) else found.reference)
 
 

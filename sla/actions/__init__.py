@@ -3,6 +3,7 @@
 from sla.actions.clocks import judge_imported, retime, start_clocks
 from sla.actions.configuration import freeze
 from sla.actions.merging import give_back, rebase, refold
+from sla.actions.planning import plan_follow_ups
 from sla.actions.thresholds import carry_out, fire_due
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "freeze",
     "give_back",
     "judge_imported",
+    "plan_follow_ups",
     "rebase",
     "refold",
     "retime",

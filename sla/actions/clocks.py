@@ -237,7 +237,8 @@ def _news(old: Clock | None, new: Clock, is_late: bool) -> list[tuple[str, dict[
         found.append((ClockEvent.CANCELLED, facts))
     elif (was, new.state) in _CHANGES:
         due = {"due_at": new.due_at.isoformat() if new.due_at else None} if new.state == Clock.State.RUNNING else {}
-        found.append((_CHANGES[was, new.state], {**facts, "elapsed_s": new.elapsed_s, **due}))
+        why = {"hold_reason": new.incident.hold_reason} if new.state == Clock.State.PAUSED else {}
+        found.append((_CHANGES[was, new.state], {**facts, "elapsed_s": new.elapsed_s, **due, **why}))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Moments in working days that the incident itself can't compute: its closing by the system, its idle reminder."""
+"""Moments in working days that the incident can't compute: its closing, its idle reminder, those of the requester."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from audit.actor import SYSTEM
+from audit.actions import action
+from audit.actor import SYSTEM, Actor
 from incidents import actions as incidents
+from incidents import queries as incident_queries
 from incidents.models import Incident, State
 from sla import businesstime, queries
+from sla.models import Clock
 
 IDLE_DAYS = 2
 
@@ -39,3 +42,20 @@ def _plan_reminder(incident: Incident, agreed: Mapping[str, Any], at: datetime) 
     planned = businesstime.add_days(queries.calendar_of(agreed["calendar_version"]), at, IDLE_DAYS)
     if planned.date() > incident.idle_at.date():
         incidents.schedule_idle(incident=incident, idle_at=planned, by=SYSTEM, at=at)
+
+
+@action(joins=True)
+def plan_follow_ups(*, incident: Incident, by: Actor, at: datetime) -> None:
+    """Puts the reminders to the requester, and the end of the wait, on working days of the incident's calendar.
+
+    Nothing is recorded; without a calendar they stay on weekdays.
+    """
+    if not incident.follow_ups:
+        return
+    clocks = Clock.objects.filter(incident=incident).exclude(calendar_version=None).order_by("-id")
+    version = clocks.values_list("calendar_version", flat=True).first()
+    if version is None:
+        return
+    calendar = queries.calendar_of(version)
+    moments = [businesstime.add_days(calendar, at, days) for days in incident_queries.follow_up_days()]
+    incidents.schedule_follow_ups(incident=incident, moments=moments, by=SYSTEM, at=at)

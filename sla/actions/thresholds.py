@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Team, User
-from audit.actions import action, record_all
+from audit.actions import ActionRefused, action, record_all
 from audit.actor import SYSTEM, Actor
 from audit.failpoints import failpoint
 from incidents import actions as incidents
@@ -25,6 +26,8 @@ from sla.actions.clocks import breach_data, policy_behind
 from sla.events import ClockEvent
 from sla.fold import Moment, moments
 from sla.models import Clock
+
+log = logging.getLogger(__name__)
 
 # One statement: the uniqueness of a threshold and of a breach decides what is news, whoever else sweeps.
 _FIRE = """
@@ -193,10 +196,22 @@ def _do(act: dict[str, Any], clock: Clock, incident: Incident, *, percent: int |
             to = int(act.get("to", max(1, incident.priority - 1)))
             if incident.is_open and to < incident.priority:
                 incidents.raise_priority_by_system(incident=incident, priority=to, reason=reason, by=SYSTEM, at=at)
+        case "escalate":
+            team = Team.objects.get(pk=act["team"]) if act.get("team") else None
+            if incident.is_open:
+                _escalate(incident, act["how"], team, reason, at)
         case "reassign":
             team = Team.objects.get(pk=act["team"])
             if incident.is_open and incident.team_id != team.pk:
                 incidents.assign(incident=incident, team=team, reason=reason, cause="sla", by=SYSTEM, at=at)
+
+
+def _escalate(incident: Incident, how: str, team: Team | None, reason: str, at: datetime) -> None:
+    """Where nobody is above, or the team has it already, the clock's own mails have to do."""
+    try:
+        incidents.escalate(incident=incident, how=how, team=team, reason=reason, cause="sla", by=SYSTEM, at=at)
+    except ActionRefused as refusal:
+        log.warning("%s is not escalated: %s", incident.reference, refusal.detail)
 
 
 def _recipients(incident: Incident, to: Sequence[str]) -> list[User]:

@@ -161,7 +161,7 @@ def test_nobody_else_carries_a_step_out_of_closed() -> None:
 
 def test_a_person_says_how_restoration_was_confirmed() -> None:
     agent = person(None, "agent")
-    incident = resolve(incident=IncidentFactory(), code="fixed", by=agent, at=AT)
+    incident = resolve(incident=IncidentFactory(), code="fixed", cause="power", by=agent, at=AT)
     with pytest.raises(Invalid) as refusal:
         close(incident=incident, by=agent, at=later(hours=1))
     assert refusal.value.field == "confirmation"

@@ -111,7 +111,8 @@ def test_one_revision_is_one_version_with_an_event_for_each_sort() -> None:
     incident = revise(incident=IncidentFactory(), values=values, by=SYSTEM, at=AT)
     assert (incident.title, incident.category_id, incident.service_id) == ("New title", category.pk, service.pk)
     assert (incident.version, versions(incident)) == (2, 2)
-    assert kinds(incident) == ["opened", "details_changed", "recategorised", "priority_changed"]
+    assert kinds(incident) == ["opened", "details_changed", "converted", "recategorised", "priority_changed"]
+    assert events(incident)[2].data == {"old": "incident", "new": "request"}
     assert events(incident)[1].data["fields"] == ["kind", "occurred_at", "requester_id", "title"]
 
 

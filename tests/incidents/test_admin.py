@@ -90,7 +90,7 @@ def test_the_whole_life_by_buttons() -> None:
         ("resolve", {"code": "fixed", "fix_kind": "fix"}, "resolved"),
         ("reopen", {}, "in_progress"),
         ("resolve", {"code": "fixed", "fix_kind": "fix"}, "resolved"),
-        ("close", {"confirmation": "by phone"}, "closed"),
+        ("close", {"confirmation": "by phone", "cause": "power"}, "closed"),
     ]
     for verb, given, state in steps:
         answer = press(client, incident, verb, **given)

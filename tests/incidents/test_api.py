@@ -119,7 +119,7 @@ def test_the_whole_life_by_verbs(agent: APIClient, team: Team) -> None:
         ("reopen", {"reason": "still broken"}, "in_progress"),
         ("resolve", {"code": "fixed", "fix_kind": "workaround", "notes": "restarted"}, "resolved"),
         ("settle-workaround", {"outcome": "removed"}, "resolved"),
-        ("close", {"confirmation": "by phone"}, "closed"),
+        ("close", {"confirmation": "by phone", "cause": "power"}, "closed"),
     ]:
         answer = agent.post(f"{path}{verb}/", body)
         assert (answer.status_code, answer.data.get("state")) == (200, state), (verb, answer.content)

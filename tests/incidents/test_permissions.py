@@ -11,7 +11,7 @@ import pytest
 from accounts.models import Team
 from audit.actor import SYSTEM, Actor
 from incidents import permissions, queries
-from incidents.actions import resolve
+from incidents.actions import resolve, restrict
 from incidents.models import Incident
 from tests.accounts.factories import TeamFactory, UserFactory
 from tests.incidents.factories import AT, IncidentFactory, ParticipantFactory, key, later, person
@@ -60,6 +60,7 @@ TABLE: dict[str, set[str]] = {
     "can_reopen": {"agent", "lead", "foreign lead", "incident manager", "admin"},
     "can_cancel": {"agent", "lead", "foreign lead", "incident manager", "admin"},
     "can_override_priority": {"lead", "incident manager", "admin"},
+    "can_restrict": {"lead", "incident manager", "admin"},
 }  # fmt: skip
 
 
@@ -74,12 +75,32 @@ def test_the_table_of_who_may_do_what(what: str, who: str) -> None:
     assert may is (who in TABLE[what])
 
 
+#: The same once the incident is restricted: manager, admin and integrations are out, an auditor reads.
+RESTRICTED: dict[str, set[str]] = {
+    "can_see": {
+        "agent", "lead", "foreign lead", "responder", "incident manager", "auditor", "person's reading key",
+    },
+    "can_comment": {"agent", "lead", "foreign lead", "responder", "incident manager"},
+    "can_work": {"agent", "lead", "foreign lead", "responder", "incident manager"},
+    "can_close": {"agent", "lead", "foreign lead", "incident manager"},
+    "can_restrict": {"lead", "incident manager"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("who", ACTORS)
+@pytest.mark.parametrize("what", RESTRICTED)
+def test_who_may_what_with_a_restricted_incident(what: str, who: str) -> None:
+    team, other = TeamFactory(), TeamFactory()
+    incident = restrict(incident=IncidentFactory(team=team), reason="about a colleague", by=SYSTEM, at=AT)
+    assert getattr(permissions, what)(ACTORS[who](team, other), incident) is (who in RESTRICTED[what])
+
+
 @pytest.mark.parametrize("who", ACTORS)
 def test_what_is_seen_in_a_list_is_what_is_seen_alone(who: str) -> None:
     team, other = TeamFactory(), TeamFactory()
     actor = ACTORS[who](team, other)
     someone = UserFactory()
-    rows = [
+    rows: list[Any] = [
         IncidentFactory(team=team),
         IncidentFactory(team=other),
         IncidentFactory(),
@@ -88,9 +109,18 @@ def test_what_is_seen_in_a_list_is_what_is_seen_alone(who: str) -> None:
     if actor.user_id is not None:
         me: Any = type(someone).objects.get(pk=actor.user_id)
         rows += [IncidentFactory(team=other, requester=me), IncidentFactory(team=other, assignee=me)]
+        rows += [IncidentFactory(team=other, by=actor)] if permissions.can_triage(actor) else []
+    rows += [restrict(incident=one, reason="private", by=SYSTEM, at=AT) for one in map(_copy, rows)]
     seen = set(Incident.objects.visible_to(actor))
     assert seen == {one for one in rows if permissions.can_see(actor, one)}
     assert len(seen) <= len(rows)
+
+
+def _copy(incident: Incident) -> Incident:
+    """The same incident once more."""
+    same = IncidentFactory(team=incident.team, requester=incident.requester, assignee=incident.assignee)
+    Incident.objects.filter(pk=same.pk).update(logged_by=incident.logged_by_id)
+    return same
 
 
 def test_after_the_first_response_an_agent_no_longer_cancels() -> None:
@@ -159,7 +189,8 @@ def test_possible_verbs_follow_the_state() -> None:
         "acknowledge", "claim", "assign", "start", "hold", "contain", "resolve", "cancel", "override-priority",
         "revise",
         "merge",
+        "escalate", "tell-manager", "restrict",
     }  # fmt: skip
     done = resolve(incident=incident, code="fixed", by=SYSTEM, at=later(hours=1))
-    assert set(queries.possible_verbs(admin, done)) == {"reopen", "close", "revise"}
+    assert set(queries.possible_verbs(admin, done)) == {"reopen", "close", "revise", "restrict"}
     assert queries.possible_verbs(person(None, "auditor"), done) == []

@@ -43,10 +43,12 @@ def test_what_is_resolved_closes_after_five_days() -> None:
 def test_an_unsettled_workaround_does_not_close_and_reminds() -> None:
     incident = resolve(incident=IncidentFactory(), code="fixed", fix_kind="workaround", by=SYSTEM, at=AT)
     sweep(later(days=5))
-    assert (fresh(incident).state, fresh(incident).close_due_at) == ("resolved", None)
+    assert (fresh(incident).state, fresh(incident).close_due_at) == ("resolved", later(days=10))
     assert kinds(incident)[-1] == "idle_reminder_due"
-    settle_workaround(incident=incident, outcome="removed", by=SYSTEM, at=later(days=6))
-    assert fresh(incident).close_due_at == later(days=11)
+    sweep(later(days=10))
+    assert kinds(incident).count("idle_reminder_due") == 2
+    settle_workaround(incident=incident, outcome="removed", by=SYSTEM, at=later(days=11))
+    assert sweep(later(days=15))["auto_close"] == 1
 
 
 @pytest.mark.parametrize(

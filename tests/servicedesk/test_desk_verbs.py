@@ -65,9 +65,11 @@ class Desk:
     """A lead of the incident's team at the page of one incident."""
 
     def __init__(self, **given: Any) -> None:
-        self.team = TeamFactory()
+        above = TeamFactory(tier=2)
+        self.team = TeamFactory(parent=above)
         self.lead = UserFactory(name="Lea", roles=["agent", "lead"])
         MembershipFactory(user=self.lead, team=self.team, is_lead=True)
+        MembershipFactory(user=UserFactory(name="Boss", roles=["lead"]), team=above, is_lead=True)
         self.maria = UserFactory(name="Maria", roles=["requester"])
         self.client = self.client_of(self.lead)
         self.incident = incidents.actions.open_incident(
@@ -126,7 +128,9 @@ class Desk:
         }  # fmt: skip
         if state == "closed":
             self.bring_to("resolved")
-            incidents.actions.close(incident=self.incident, confirmation="by phone", by=by, at=self.now)
+            incidents.actions.close(
+                incident=self.incident, confirmation="by phone", cause="power", by=by, at=self.now
+            )  # fmt: skip
         elif state != "new":
             steps[state]()
         assert self.state() == state
@@ -138,7 +142,10 @@ TYPED: dict[str, dict[str, str]] = {
     "hold": {"note": "they send a part"},
     "change-hold": {"hold_reason": "awaiting_change"},
     "resolve": {"notes": "plugged it in"},
-    "close": {"confirmation": "by phone"},
+    "close": {"confirmation": "by phone", "cause": "power"},
+    "escalate": {"reason": "beyond us"},
+    "tell-manager": {"reason": "the board waits"},
+    "restrict": {"reason": "about a colleague"},
     "reopen": {"reason": "silent again"},
     "open-again": {"reason": "silent again"},
     "revise": {"title": "No sound at all", "impact": "1"},
@@ -150,21 +157,29 @@ TYPED: dict[str, dict[str, str]] = {
 _OPEN = {"acknowledge", "assign", "resolve", "revise", "contain", "override-priority", "cancel", "merge"}
 #: Verbs between incidents have tests of their own.
 _BETWEEN = {"merge", "unmerge"}
+_OPEN |= {"escalate", "tell-manager", "restrict"}
 OFFERED = {
     "new": _OPEN | {"claim", "start", "hold"},
     "assigned": _OPEN | {"start", "hold"},
     "in_progress": _OPEN | {"hold"},
     "on_hold": _OPEN | {"claim", "resume", "change-hold"},
-    "resolved": {"close", "reopen", "revise"},
-    "closed": {"open-again", "revise"},
-    "cancelled": set(),
+    "resolved": {"close", "reopen", "revise", "restrict"},
+    "closed": {"open-again", "revise", "restrict"},
+    "cancelled": {"restrict"},
 }
 ENDS_IN = {
     "acknowledge": "in_progress", "claim": "assigned", "start": "in_progress", "hold": "on_hold", "cancel": "cancelled",
     "resume": "in_progress", "resolve": "resolved", "reopen": "in_progress", "close": "closed",
 }  # fmt: skip
 #: Who takes a waiting incident does not end its wait; what a team was given is assigned.
-ELSEWHERE = {("on_hold", "claim"): "on_hold", ("on_hold", "acknowledge"): "on_hold", ("new", "assign"): "assigned"}
+ELSEWHERE = {
+    ("new", "escalate"): "assigned",
+    ("on_hold", "claim"): "on_hold",
+    ("on_hold", "acknowledge"): "on_hold",
+    ("new", "assign"): "assigned",
+}
+#: Offered only where there is something to settle or to lift; they have tests of their own.
+OTHERWISE = {"comment", "settle-workaround", "settle-reply", "unrestrict"}
 CASES = [(state, verb) for state, verbs in OFFERED.items() for verb in sorted(verbs - _BETWEEN)]
 
 
@@ -186,18 +201,38 @@ def test_each_offered_verb_works_from_the_page(state: str, verb: str) -> None:
 
 
 def test_every_verb_has_a_case() -> None:
-    assert {verb for _, verb in CASES} | {"comment", "settle-workaround"} | _BETWEEN == set(BY_NAME)
+    assert {verb for _, verb in CASES} | OTHERWISE | _BETWEEN == set(BY_NAME)
     assert set(OFFERED) == set(State.values)
 
 
 def test_a_workaround_is_settled_before_closing() -> None:
     desk = Desk()
     desk.do("resolve", notes="reboots daily", fix_kind="workaround")
-    refused = desk.do("close", confirmation="by phone")
+    refused = desk.do("close", confirmation="by phone", cause="power")
     assert refused.status_code == 409
     assert "settle it first" in refused.content.decode().lower()
     assert desk.do("settle-workaround", outcome="waived", reason="too old").status_code == 302
-    assert desk.do("close", confirmation="by phone").status_code == 302
+    assert desk.do("close", confirmation="by phone", cause="power").status_code == 302
+
+
+def test_what_the_requester_wrote_after_the_end_is_settled_by_a_button() -> None:
+    desk = Desk()
+    desk.bring_to("resolved")
+    maria = actor_for(desk.maria)
+    incidents.actions.comment(incident=desk.incident, body="Thanks!", by=maria, at=desk.now)
+    assert "nobody answered yet" in desk.client.get(desk.page).content.decode()
+    assert desk.do("settle-reply").status_code == 302
+    assert "settle-reply" not in desk.forms()
+    assert desk.state() == "resolved"
+
+
+def test_a_restricted_incident_says_so_and_is_lifted() -> None:
+    desk = Desk()
+    assert desk.do("restrict", reason="about a colleague").status_code == 302
+    assert "about a colleague" in desk.client.get(desk.page).content.decode()
+    assert "restrict" not in desk.forms()
+    assert desk.do("unrestrict", reason="settled").status_code == 302
+    assert "unrestrict" not in desk.forms()
 
 
 def test_what_comes_back_after_closing_is_a_new_linked_incident() -> None:

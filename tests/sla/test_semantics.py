@@ -318,6 +318,7 @@ def test_lunch_weekend_pause_and_upgrade_in_one_story(desk: Desk) -> None:
     desk.hold(madrid("13T15:10"))
     assert (desk.clock("respond").state, desk.clock("respond").elapsed_s) == ("met", 20 * 60)
     desk.do("comment", madrid("14T10:00"), by=desk.requester, body="The third.")
+    desk.do("comment", madrid("14T10:00"), body="I come up.", is_public=True)
     assert (desk.incident.state, desk.clock().due_at) == ("in_progress", madrid("16T17:40"))
     assert sweep(madrid("16T15:39")) == 0
     assert sweep(madrid("16T15:40")) == 1
