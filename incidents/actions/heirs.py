@@ -45,7 +45,7 @@ def comment_by_old_number(
     )  # fmt: skip
     record(
         IncidentEvent.COMMENTED, target, by, at, comment=written.pk, is_public=written.is_public,
-        author_kind=str(written.author_kind), is_first_response=False,
+        author_kind=str(written.author_kind), is_first_response=False, nature=written.nature,
     )  # fmt: skip
     if is_spoken:
         tell_comment(incident if is_apart and not is_own else target, written, by, at)
