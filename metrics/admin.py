@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 import metrics.actions
 from audit.admin import ReadOnlyAdmin, TrackedAdmin, Transition
 from metrics.forms import SettleForm
-from metrics.models import Fact, Rating, Reading, StaleDay, Tally
+from metrics.models import Digest, Fact, Rating, Reading, StaleDay, Tally
 from metrics.permissions import can_settle
 
 
@@ -68,3 +68,15 @@ class TallyAdmin(ReadOnlyAdmin):
 @admin.register(StaleDay, Reading)
 class ProgressAdmin(ReadOnlyAdmin):
     list_display = ("__str__",)
+
+
+@admin.register(Digest)
+class DigestAdmin(TrackedAdmin):
+    """Who gets numbers by mail; each asks for and gives up their own at /reports/digests/."""
+
+    can_add = False
+    can_change = False
+    can_delete = False
+    list_display = ("user", "kind", "at_time", "weekday", "next_at")
+    list_select_related = ("user",)
+    list_filter = ("kind",)

@@ -17,7 +17,16 @@ class ReportEvent(StrEnum):
     EXPORTED = "report.exported"
 
 
+class DigestEvent(StrEnum):
+    ASKED_FOR = "digest.asked_for"
+    GIVEN_UP = "digest.given_up"
+
+
+_DIGEST = ("digest_kind", "at_time", "weekday")
+
 KINDS: dict[str, Kind] = {
+    DigestEvent.ASKED_FOR: Kind("A person asked for numbers by mail, in their own zone.", _DIGEST),
+    DigestEvent.GIVEN_UP: Kind("A person wants a digest no more.", _DIGEST),
     ReportEvent.EXPORTED: Kind(
         "Somebody took numbers, or the rows behind one, out of the desk; `asked` is the range and what narrows it.",
         ("report", "asked"),

@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team
 from audit.actor import Actor
 from incidents.models import Channel, Service
+from metrics.models import Digest
 from metrics.queries.numbers import Asked
 from metrics.queries.scope import teams_of, with_those_below
 
@@ -100,3 +102,17 @@ class AskForm(forms.Form):
             "priority": given["priority"] or "", "channel": given["channel"],
         }  # fmt: skip
         return urlencode({name: value for name, value in pairs.items() if value != ""})
+
+
+class DigestForm(forms.Form):
+    """Which digest, and when."""
+
+    kind = forms.ChoiceField(label=_("Digest"), choices=Digest.Kind.choices)
+    at_time = forms.TimeField(
+        label=_("Time of day"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"), input_formats=["%H:%M"]
+    )
+    weekday = forms.TypedChoiceField(
+        label=_("Day, for the weekly one"),
+        coerce=int,
+        choices=[(str(number), name) for number, name in WEEKDAYS.items()],
+    )

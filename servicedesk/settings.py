@@ -304,6 +304,7 @@ CELERY_BEAT_SCHEDULE = {
         "incidents.tasks.sweep": 5.0,
         "audit.tasks.prune_idempotency": 3600.0,
         "metrics.tasks.sweep": 30.0,
+        "metrics.tasks.send_digests": 20.0,
         "servicedesk.tasks.heartbeat": 1.0,
     }.items()
 }
