@@ -7,6 +7,7 @@ between check and connect, and a redirect to the inside, are refused like a plai
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 import socket
 import ssl
@@ -171,11 +172,17 @@ class _Backend(httpcore.NetworkBackend):
         raise AddressRefusedError("a socket file is no address to call")
 
 
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Made once: reading the trusted roots costs more than a call."""
+    return ssl.create_default_context()
+
+
 class _Transport(httpx.HTTPTransport):
     def __init__(self, deadline: _Deadline) -> None:
-        super().__init__(trust_env=False, retries=0)
+        super().__init__(verify=_trusted(), trust_env=False, retries=0)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=_Backend(deadline), max_keepalive_connections=0
+            ssl_context=_trusted(), network_backend=_Backend(deadline), max_keepalive_connections=0
         )
 
 

@@ -91,6 +91,14 @@ def _deliveries() -> Check:
     return {"ok": not waiting and not given_up, "waiting": waiting, "given_up": given_up, "unattributed": unattributed}
 
 
+def _webhooks() -> Check:
+    """Never a reason not to serve, and never silent: receivers that are switched off or fail, and what waits."""
+    off = _one("select count(*) from integrations_webhookendpoint where state = 'disabled'")
+    failing = _one("select count(*) from integrations_webhookendpoint where first_failure_at is not null")
+    waiting = _one("select count(*) from integrations_webhooklane where next_attempt_at is not null")
+    return {"ok": True, "switched_off": off, "failing": failing, "waiting": waiting}
+
+
 def _triggers() -> Check:
     """A trail that misses a trigger is no trail: the installed ones are compared with what the models generate."""
     differences = triggers.check()
@@ -111,6 +119,7 @@ _CHECKS: dict[str, Callable[[], Check]] = {
     "sweeps": _sweeps,
     "overdue": _overdue,
     "deliveries": _deliveries,
+    "webhooks": _webhooks,
 }
 
 

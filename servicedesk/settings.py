@@ -63,6 +63,9 @@ DEBUG = _flag("SERVICEDESK_DEBUG", False, "Django's debug mode; `check --deploy`
 SECRET_KEY = _text(
     "SERVICEDESK_SECRET_KEY", INSECURE_KEY, "Signs sessions and links; `check --deploy` refuses the default."
 )
+SECRET_KEY_FALLBACKS = _list(
+    "SERVICEDESK_SECRET_KEY_FALLBACKS", [], "Secret keys of before: what was signed or derived by them still holds."
+)
 ALLOWED_HOSTS = _list(
     "SERVICEDESK_HOSTS", ["localhost", "127.0.0.1", "[::1]"], "Host names that the desk answers to; `*` is refused."
 )
@@ -80,6 +83,14 @@ SERVICEDESK_MAILBOX = _flag(
 SERVICEDESK_OUTGOING_ALLOW = _list(
     "SERVICEDESK_OUTGOING_ALLOW", [], "Networks (CIDR) or addresses inside your own net that webhooks may reach."
 )
+SERVICEDESK_WEBHOOK_DISABLE_DAYS = _number(
+    "SERVICEDESK_WEBHOOK_DISABLE_DAYS", 5, "Days without one success after which a webhook is switched off, loudly."
+)
+SERVICEDESK_WEBHOOK_LOG_DAYS = _number(
+    "SERVICEDESK_WEBHOOK_LOG_DAYS", 30, "Days for which ended deliveries of webhooks can be read and replayed."
+)
+# The incident's form in webhooks is that of the API; an app does not enter another's API room.
+SERVICEDESK_INCIDENT_SHOWN_BY = "incidents.api.outside.shown_to"
 SERVICEDESK_AUTO_CLOSE_DAYS = _number("SERVICEDESK_AUTO_CLOSE_DAYS", 5, "Days from resolved to closed by the system.")
 SERVICEDESK_REMINDER_DAYS = [
     int(day)
@@ -305,6 +316,8 @@ CELERY_BEAT_SCHEDULE = {
         "audit.tasks.prune_idempotency": 3600.0,
         "metrics.tasks.sweep": 30.0,
         "metrics.tasks.send_digests": 20.0,
+        "integrations.tasks.webhooks.sweep_webhooks": 1.0,
+        "integrations.tasks.webhooks.prune_webhooks": 3600.0,
         "servicedesk.tasks.heartbeat": 1.0,
     }.items()
 }
@@ -433,6 +446,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "PostMortemStateEnum": "postmortems.models.documents.PostMortemState",
         "ActionItemStateEnum": "postmortems.models.documents.ActionItemState",
         "SectionKindEnum": "postmortems.models.templates.SectionKind",
+        "WebhookStateEnum": "integrations.models.webhooks.EndpointState",
+        "WebhookDeliveryStateEnum": "integrations.models.webhooks.DeliveryState",
         "AlertStateEnum": "alerts.models.AlertState",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -450,5 +465,6 @@ LOGGING: dict[str, Any] = {
     "filters": {"secrets": {"()": "alerts.masking.MaskIntakeKeys"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["secrets"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    # The client's library logs the whole address of every call, and a webhook's address often is its secret.
+    "loggers": {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
 }

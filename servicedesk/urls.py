@@ -13,6 +13,7 @@ from rest_framework.routers import SimpleRouter
 import accounts.api
 import alerts.api
 import incidents.api
+import integrations.api
 import metrics.api
 import notify.api
 import oncall.api
@@ -28,6 +29,7 @@ for prefix, viewset in chain(
     incidents.api.ROUTES,
     accounts.api.ROUTES,
     alerts.api.ROUTES,
+    integrations.api.ROUTES,
     metrics.api.ROUTES,
     notify.api.ROUTES,
     oncall.api.ROUTES,

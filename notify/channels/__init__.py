@@ -57,11 +57,11 @@ def post(url: str, content: bytes, headers: dict[str, str], *, sent_at: float) -
     if 200 <= answer.status < 300:
         return Outcome(Result.OK)
     later = answer.status in {408, 425, 429} or answer.status >= 500
-    retry_after = _seconds(answer.headers.get("retry-after", ""), sent_at) if later else None
-    return Outcome(Result.FAILED, f"the provider answered {answer.status}", retry_after, permanent=not later)
+    wait = retry_after(answer.headers.get("retry-after", ""), sent_at) if later else None
+    return Outcome(Result.FAILED, f"the provider answered {answer.status}", wait, permanent=not later)
 
 
-def _seconds(value: str, now: float) -> float | None:
+def retry_after(value: str, now: float) -> float | None:
     """`Retry-After` in seconds: a number, or a date; nonsense is no answer."""
     value = value.strip()
     if value.isascii() and value.isdigit():

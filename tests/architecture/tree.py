@@ -16,6 +16,7 @@ LAYER = {
 }  # fmt: skip
 #: Pure modules, or packages of them: functions of values.
 _RULES = (
+    "integrations/webhooks",
     "audit/actor.py", "audit/chain.py", "accounts/roles.py", "incidents/priority.py", "incidents/routing.py",
     "incidents/times.py", "incidents/filetypes.py", "sla/businesstime", "sla/fold.py",
     "sla/terms.py", "oncall/rotation.py", "oncall/steps.py", "oncall/weekhours.py", "alerts/parsed.py",
