@@ -52,6 +52,8 @@ def measure(desk: Desk) -> list[Figure]:
     detail = {
         "statements": len(asked),
         "goal_held": share >= GOAL,
+        # What the two sides cost in processor time, which waiting for a busy disk leaves alone.
+        "share_by_cpu": bare.median("web_ms") / (ours.median("web_ms") + ours.median("database_ms")),
         "share_of_one_statement": ratio(ours, single),
         "limit": ratio(single, bare),
         "sides": {side.name: side.described() for side in (ours, bare, single)},
