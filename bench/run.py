@@ -23,8 +23,8 @@ from bench import servers
 from bench.report import Figure, table
 
 FIGURES = {
-    "P1": "p1_create", "P2": "p2_transition", "P3": "p3_queue", "P4": "p4_growth", "P7": "p7_deadlines",
-    "P8": "p8_intake", "P9": "p9_save", "P11": "p11_metrics", "P12": "p12_page", "PEER": "peer",
+    "P1": "p1_create", "P2": "p2_transition", "P3": "p3_queue", "P4": "p4_growth", "P5": "p5_search",
+    "P7": "p7_deadlines", "P8": "p8_intake", "P9": "p9_save", "P11": "p11_metrics", "P12": "p12_page", "PEER": "peer",
 }  # fmt: skip
 
 

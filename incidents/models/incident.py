@@ -56,15 +56,20 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         from incidents.models.conversation import Participant
 
         followed = Participant.objects.filter(user_id=actor.user_id)
-        mine = Q(requester_id=actor.user_id) | Q(pk__in=followed.values("incident_id"))
+        mine = Q(requester_id=actor.user_id) | Q(pk__in=followed.values("incident_id")) | self.work_of(actor)
         unless_restricted = Q(logged_by_id=actor.user_id)
-        if actor.has_role("agent", "lead", "responder"):
-            mine |= Q(team_id__in=actor.team_ids | actor.led_team_ids) | Q(assignee_id=actor.user_id)
         if actor.has_role("agent", "lead"):
             unless_restricted |= Q(team_id=None)
         if oversees(actor):
             return self.filter(Q(is_restricted=False) | mine)
         return self.filter(mine | (Q(is_restricted=False) & unless_restricted))
+
+    @staticmethod
+    def work_of(actor: Actor) -> Q:
+        """What the actor sees by team and owner alone, restricted or not; the queue's rows have the same columns."""
+        if actor.user_id is None or not actor.has_scope("incidents:read") or not actor.has_role(*TEAM_ROLES):
+            return Q(pk__in=[])
+        return Q(team_id__in=actor.team_ids | actor.led_team_ids) | Q(assignee_id=actor.user_id)
 
     def open(self) -> Self:
         return self.filter(state__in=OPEN_STATES)

@@ -9,7 +9,9 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 import incidents.queries
@@ -45,8 +47,16 @@ _WORKERS = (Role.AGENT, Role.LEAD, Role.RESPONDER, Role.INCIDENT_MANAGER)
 class Page:
     """One page of the queue and the key of the next."""
 
-    entries: list[QueueEntry]
+    entries: list[Any]
     after: str
+
+
+#: What a row shows: a page of fifty reads these values, not two hundred objects.
+_SHOWN = (
+    "incident_id", "priority", "due_at", "target", "is_breached", "incident__number", "incident__title",
+    "incident__state", "incident__channel", "incident__hold_until", "incident__requester__name", "assignee__name",
+    "team__name",
+)  # fmt: skip
 
 
 def views_of(actor: Actor) -> dict[str, Any]:
@@ -79,13 +89,15 @@ def _view(view: str, actor: Actor) -> Q:
 def queue(view: str, actor: Actor) -> QuerySet[QueueEntry]:
     """The open incidents of a view that the actor may see, soonest due first, those without a clock last."""
     rows = QueueEntry.objects.filter(_view(view, actor)).exclude(state__in=["resolved", "closed", "cancelled"])
-    visible = Incident.objects.visible_to(actor)
-    return rows.filter(incident_id__in=visible.order_by().values("pk")).order_by(
-        F("due_at").asc(nulls_last=True), "incident_id"
-    )
+    visible = Incident.objects.visible_to(actor).order_by()
+    if visible.query.where:
+        # The entry knows its team and owner: only for the others is the incident itself asked.
+        seen = Q(Exists(visible.filter(pk=OuterRef("incident_id"))))
+        rows = rows.filter(Incident.objects.work_of(actor) | seen)
+    return rows.order_by(F("due_at").asc(nulls_last=True), "incident_id")
 
 
-def _key(entry: QueueEntry) -> str:
+def _key(entry: Any) -> str:
     raw = json.dumps([entry.due_at.isoformat() if entry.due_at else None, entry.incident_id])
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
@@ -110,15 +122,28 @@ def queue_page(view: str, actor: Actor, after: str = "") -> Page:
     rows = queue(view, actor)
     if after:
         rows = rows.filter(_after(after))
-    found = list(rows.select_related("incident", "incident__requester", "team", "assignee")[: PAGE + 1])
+    found = list(rows.values_list(*_SHOWN, named=True)[: PAGE + 1])
     return Page(entries=found[:PAGE], after=_key(found[PAGE - 1]) if len(found) > PAGE else "")
 
 
 def counts(actor: Actor) -> dict[str, str]:
-    """How many incidents each view holds, up to COUNT_LIMIT."""
-    found = {
-        name: queue(name, actor).order_by()[: COUNT_LIMIT + 1].count() for name in views_of(actor) if name in VIEWS
-    }
+    """How many incidents each view holds, up to COUNT_LIMIT, in one statement."""
+    names = [name for name in views_of(actor) if name in VIEWS]
+    parts: list[str] = []
+    values: list[Any] = []
+    for name in names:
+        try:
+            rows = queue(name, actor).order_by().values("pk")[: COUNT_LIMIT + 1]
+            statement, given = rows.query.sql_with_params()
+        except EmptyResultSet:
+            statement, given = "select 1 where false", ()
+        parts.append(f"(select count(*) from ({statement}) x)")  # noqa: S608  # nosec B608: the query's own text
+        values += given
+    if not names:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {', '.join(parts)}", values)
+        found = dict(zip(names, cursor.fetchone(), strict=True))
     return {name: f"{COUNT_LIMIT}+" if count > COUNT_LIMIT else str(count) for name, count in found.items()}
 
 
