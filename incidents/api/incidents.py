@@ -30,7 +30,7 @@ from incidents.api.shown import (
     SimilarSerializer,
     TimelineEntrySerializer,
     is_staff_row,
-    shown,
+    listed,
     visible_relations,
 )
 from incidents.models import OPEN_STATES, Channel, Incident, Kind, State
@@ -119,10 +119,11 @@ class IncidentViewSet(FileRoutes, TrackedViewSet):
             self.forgives = True
             rows = self.filter_queryset(self.get_queryset()).values_list(*COLUMNS, named=True)
             page = pages.page_of(rows, request, self.ordering_of(request))
-        roles = {} if permissions.sees_all(self.actor) else queries.followed(self.actor, [row.id for row in page])
+        undecided = [row.id for row in page if not permissions.is_staff_for(self.actor, row)]
+        roles = queries.followed(self.actor, undecided) if undecided else {}
         numbers = [{name: getattr(row, f"{name}__number") for name in RELATIONS} for row in page]
         results = [
-            shown(row, is_staff=is_staff_row(self.actor, row, roles.get(row.id, set())), relations=relations)
+            listed(row, is_staff=is_staff_row(self.actor, row, roles.get(row.id, set())), relations=relations)
             for row, relations in zip(page, visible_relations(self.actor, numbers), strict=True)
         ]
         return pages.respond(page, results)
