@@ -41,6 +41,11 @@ _NEVER_BY_ITSELF = 2**31
 
 
 class _Planned(psycopg.Cursor[Any]):
+    """The one of its connection: making one costs as much as sending a statement. Take all rows before the next."""
+
+    def close(self) -> None:
+        """It stays open for the next statement."""
+
     def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
         return super().execute(query, params, **{**more, "prepare": True})
 
@@ -61,9 +66,12 @@ def planned() -> Any:
     here.close_if_health_check_failed()
     here.ensure_connection()
     link = here.connection
-    if link.prepare_threshold is None:
-        link.prepare_threshold = _NEVER_BY_ITSELF
-    return here._prepare_cursor(_Planned(link))
+    cursor = vars(link).get("_planned")
+    if cursor is None:
+        if link.prepare_threshold is None:
+            link.prepare_threshold = _NEVER_BY_ITSELF
+        cursor = link._planned = _Planned(link)
+    return here._prepare_cursor(cursor)
 
 
 def ask_first(statement: str, values: Any) -> list[tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -109,7 +109,7 @@ def move(incident: Incident, verb: str, transition: Callable[..., None], *values
 
 
 def choice(field: str, value: str, choices: type[models.TextChoices], *, optional: bool = False) -> str:
-    if (optional and not value) or value in choices.values:
+    if (optional and not value) or value in choices._value2member_map_:
         return str(value)
     raise Invalid(f"{value!r} is no {field}", field=field, remedy=f"one of {', '.join(choices.values)}")
 
@@ -126,10 +126,13 @@ def text(field: str, value: str, *, required: bool = False, longest: int = LONGE
     return trimmed
 
 
+#: Control characters and separators of lines and paragraphs; a NUL is refused, not replaced.
+_BREAKS = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 def line(field: str, value: str, *, required: bool = False, longest: int = 300) -> str:
     """One line: control characters and line breaks become spaces, because titles stand in mail subjects."""
-    flat = "".join(" " if unicodedata.category(one) in ("Cc", "Zl", "Zp") and one != "\x00" else one for one in value)
-    return text(field, " ".join(flat.split()), required=required, longest=longest)
+    return text(field, " ".join(_BREAKS.sub(" ", value).split()), required=required, longest=longest)
 
 
 def aware(field: str, value: datetime) -> datetime:
