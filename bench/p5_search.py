@@ -52,8 +52,8 @@ def _search(desk: Desk) -> Figure:
     sql = (before + _by_sql(desk, asked)) / 2
     ours = side.median("p50_ms")
     return Figure(
-        "P5", f"search in {desk.size:,}", f"{ours:.1f} ms", f"{sql:.1f} ms SQL", ours / sql, "x", f"<= {SEARCH_GOAL:.0f}",
-        None, {"held": ours / sql <= SEARCH_GOAL, "sides": {side.name: side.described()}},
+        "P5", f"search in {desk.size:,}", f"{ours:.1f} ms", f"{sql:.1f} ms SQL", ours / sql, "x",
+        f"<= {SEARCH_GOAL:.0f}", None, {"held": ours / sql <= SEARCH_GOAL, "sides": {side.name: side.described()}},
     )  # fmt: skip
 
 

@@ -14,8 +14,9 @@ from tests.incidents.factories import IncidentFactory, ParticipantFactory, key, 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.parametrize("restricted", [False, True])
 @pytest.mark.parametrize("role", ["requester", "agent", "lead", "responder", "manager", "auditor", "integration"])
-def test_the_queue_holds_what_the_actor_may_see(role: str) -> None:
+def test_the_queue_holds_what_the_actor_may_see(role: str, restricted: bool) -> None:
     user: User = UserFactory(roles=[role])
     mine, other = TeamFactory(), TeamFactory()
     actor = person(user, role, teams=(mine,))
@@ -24,9 +25,10 @@ def test_the_queue_holds_what_the_actor_may_see(role: str) -> None:
     IncidentFactory(team=other, assignee=user)
     IncidentFactory(team=other, requester=user)
     nobody = IncidentFactory(team=other)
+    ParticipantFactory(incident=IncidentFactory(team=other), user=user)
+    Incident.objects.update(is_restricted=restricted, restricted_reason="Staff" if restricted else "")
     Incident.objects.filter(pk=nobody.pk).update(team=None)
     QueueEntry.objects.filter(pk=nobody.pk).update(team=None)
-    ParticipantFactory(incident=IncidentFactory(team=other), user=user)
     seen = set(Incident.objects.visible_to(actor).values_list("pk", flat=True))
     assert set(queries.queue("open", actor).values_list("pk", flat=True)) == seen
     assert queries.counts(actor).get("open", str(len(seen))) == str(len(seen))
