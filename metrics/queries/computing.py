@@ -25,7 +25,8 @@ INCIDENT = Incident._meta.label_lower
 _FIELDS = (
     "pk", "state", "channel", "cancel_reason", "resolution_code", "detected_by", "occurred_at", "detected_at",
     "reported_at", "is_drill", "is_imported", "recurrence_of_id", "reassignment_count", "team_id", "service_id",
-    "category_id", "priority", "requester_id",
+    "category_id", "priority", "requester_id", "parent_id",
+    "is_restricted",
 )  # fmt: skip
 
 _NEWEST = """
@@ -79,17 +80,12 @@ def facts_of(ids: Iterable[int], tier_at: Tiers) -> list[Fact]:
     """
     wanted = sorted(ids)
     newest, events, efforts = _newest(wanted), _events(wanted), _efforts(wanted)
-    rows = Incident.objects.filter(pk__in=wanted).order_by("pk").values(*_FIELDS, *_optional())
+    rows = Incident.objects.filter(pk__in=wanted).order_by("pk").values(*_FIELDS)
     return [
         _fact(row, newest[row["pk"]], events[row["pk"]], efforts.get(row["pk"], ()), tier_at)
         for row in rows
-        if row["pk"] in newest and not row.get("is_restricted")
+        if row["pk"] in newest and not row["is_restricted"]
     ]
-
-
-def _optional() -> list[str]:
-    names = {field.attname for field in Incident._meta.concrete_fields}
-    return [name for name in ("parent_id", "is_restricted") if name in names]
 
 
 def _newest(ids: Sequence[int]) -> dict[int, int]:
@@ -148,7 +144,7 @@ def _fact(
         state=row["state"], channel=row["channel"], cancel_reason=row["cancel_reason"],
         resolution_code=row["resolution_code"], detected_by=row["detected_by"], occurred_at=row["occurred_at"],
         detected_at=row["detected_at"], reported_at=row["reported_at"], is_drill=row["is_drill"],
-        is_imported=row["is_imported"], is_child=row.get("parent_id") is not None,
+        is_imported=row["is_imported"], is_child=row["parent_id"] is not None,
         is_recurrence=row["recurrence_of_id"] is not None, reassignments=row["reassignment_count"],
     )  # fmt: skip
     folded = fold(given, happened, tier_at)

@@ -77,7 +77,7 @@ def _weekly(actor: Actor, at: datetime) -> tuple[str, str]:
 def _shift(actor: Actor, since: datetime, at: datetime) -> tuple[str, str]:
     """What came in and went out since the last one, and what the next shift finds."""
     teams = teams_of(actor)
-    open_now = Incident.objects.visible_to(actor).open().filter(is_drill=False)
+    open_now = Incident.objects.visible_to(actor).open().filter(is_drill=False, is_restricted=False)
     if teams is not None:
         open_now = open_now.filter(team__in=teams)
     urgent = open_now.filter(priority__lte=2).select_related("team", "assignee").order_by("priority", "number")
@@ -101,6 +101,7 @@ from metrics_fact f where f.base = 0 and {condition}
 _MISSED = """
 select count(*) from sla_breach b join metrics_fact f on f.incident_id = b.incident_id
 where b.at > %s and b.at <= %s and f.base in (0, 2) and {condition}
+  and not exists (select from sla_breachvoid v where v.breach_id = b.id)
 """
 
 

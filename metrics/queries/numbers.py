@@ -125,10 +125,10 @@ where metric = any(%s) and dimension = %s and key = any(%s) and date between %s 
 
 
 def spreads(asked: Asked, metrics: Sequence[Metric]) -> dict[str, Spread]:
-    """The spread of each metric in the range."""
+    """The spread of each metric in the range, in two statements at most."""
     narrowed = asked.narrowed()
     if len(narrowed) > 1:
-        return {one.slug: _from_facts(asked, one) for one in metrics}
+        return _from_facts(asked, metrics)
     dimension, keys = next(iter(narrowed.items()), ("all", [""]))
     values: list[Any] = [[one.slug for one in metrics], dimension, keys, asked.first, asked.last]
     counts: dict[str, dict[int, int]] = collections.defaultdict(dict)
@@ -141,49 +141,79 @@ def spreads(asked: Asked, metrics: Sequence[Metric]) -> dict[str, Spread]:
     return {one.slug: Spread(counts[one.slug], int(totals.get(one.slug, 0))) for one in metrics}
 
 
-def _from_facts(asked: Asked, metric: Metric) -> Spread:
+def _from_facts(asked: Asked, metrics: Sequence[Metric]) -> dict[str, Spread]:
+    """Two filters at once: the rows themselves, found by the index of one of them."""
     condition, values = asked.condition()
-    statement = (
-        f"select b, count(*), coalesce(sum(v), 0) from (select {bucket_of(metric)} as b, {value_of(metric)} as v "  # noqa: S608  # nosec B608: names of our own definitions
-        f"from {rows_of(metric)} where f.{metric.day} between %s and %s and {condition}) rows group by b"
-    )
+    parts = [
+        f"(select '{one.slug}' as slug, b, count(*), coalesce(sum(v), 0) from ("  # noqa: S608  # nosec B608: names of our own definitions
+        f"select {bucket_of(one)} as b, {value_of(one)} as v from {rows_of(one)} "
+        f"where f.{one.day} between %s and %s and {condition}) rows group by b)"
+        for one in metrics
+    ]
+    found: dict[str, list[tuple[int, int, int]]] = collections.defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [asked.first, asked.last, *values])
-        rows = cursor.fetchall()
-    return Spread({b: n for b, n, _ in rows}, int(sum(v for b, _, v in rows if b > 0)))
+        cursor.execute(" union all ".join(parts), [asked.first, asked.last, *values] * len(parts))
+        for slug, bucket, n, total in cursor.fetchall():
+            found[slug].append((bucket, n, int(total)))
+    return {
+        one.slug: Spread({b: n for b, n, _ in found[one.slug]}, sum(total for b, _, total in found[one.slug] if b > 0))
+        for one in metrics
+    }
 
 
 def numbers(asked: Asked, metrics: Sequence[Metric] = tuple(METRICS.values())) -> dict[str, Numbers]:
     """Every metric with n, median, 90th percentile and what is left out."""
-    return {slug: _summed(asked, METRICS[slug], spread) for slug, spread in spreads(asked, metrics).items()}
+    found = spreads(asked, metrics)
+    quantiles = _quantiles(asked, {slug: one for slug, one in found.items() if METRICS[slug].shape in _RANKED})
+    return {
+        slug: Numbers(
+            metric=METRICS[slug],
+            n=sum(one.counted.values()),
+            total=one.total,
+            excluded=one.excluded,
+            median=quantiles.get((slug, MEDIAN)),
+            p90=quantiles.get((slug, P90)),
+        )
+        for slug, one in found.items()
+    }
 
 
-def _summed(asked: Asked, metric: Metric, spread: Spread) -> Numbers:
-    counted = spread.counted
-    quantiles = metric.shape in (Shape.DURATION, Shape.COUNT, Shape.SCORE)
-    return Numbers(
-        metric=metric, n=sum(counted.values()), total=spread.total, excluded=spread.excluded,
-        median=_quantile(asked, metric, counted, MEDIAN) if quantiles else None,
-        p90=_quantile(asked, metric, counted, P90) if quantiles else None,
-    )  # fmt: skip
+_RANKED = (Shape.DURATION, Shape.COUNT, Shape.SCORE)
 
 
-def _quantile(asked: Asked, metric: Metric, counted: Mapping[int, int], share: float) -> int | None:
-    """The tally says which bucket, the facts in it say which value."""
-    place = buckets.place(counted, share)
-    if place is None or place.is_exact:
-        return place.low if place else None
+def _quantiles(asked: Asked, found: Mapping[str, Spread]) -> dict[tuple[str, float], int]:
+    """The tallies say which buckets, the facts in them say which values; one statement for all."""
+    places = {
+        (slug, share): place
+        for slug, one in found.items()
+        for share in (MEDIAN, P90)
+        if (place := buckets.place(one.counted, share)) is not None
+    }
+    # Where a sweep moved rows between the two readings, the bucket's lower bound stays; it is at most 1.6 % off.
+    answer = {key: place.low for key, place in places.items()}
+    parts, values = [], []
+    for (slug, share), place in places.items():
+        if not place.is_exact:
+            statement, given = _rank(asked, METRICS[slug], place)
+            parts.append(f"(select '{slug}', {share}, v from ({statement}) x)")  # noqa: S608  # nosec B608: names of our own definitions
+            values += given
+    if parts:
+        with connection.cursor() as cursor:
+            cursor.execute(" union all ".join(parts), values)
+            answer |= {(slug, float(share)): int(v) for slug, share, v in cursor.fetchall()}
+    return answer
+
+
+def _rank(asked: Asked, metric: Metric, place: buckets.Place) -> tuple[str, list[Any]]:
+    """The value of one rank within a bucket."""
     low, high = buckets.bounds(place.bucket)
     condition, values = asked.condition()
+    value = value_of(metric)
     statement = (
-        f"select {value_of(metric)} from {rows_of(metric)} where {value_of(metric)} >= %s and {value_of(metric)} < %s "  # noqa: S608  # nosec B608: names of our own definitions
-        f"and {why_of(metric)} = 0 and f.{metric.day} between %s and %s and {condition} order by 1 offset %s limit 1"
+        f"select {value} as v from {rows_of(metric)} where {value} >= %s and {value} < %s and {why_of(metric)} = 0 "  # noqa: S608  # nosec B608: names of our own definitions
+        f"and f.{metric.day} between %s and %s and {condition} order by 1 offset %s limit 1"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [low, high, asked.first, asked.last, *values, place.before])
-        found = cursor.fetchone()
-    # A sweep between the two readings may have moved rows; the bucket's lower bound is at most 1.6 % off.
-    return int(found[0]) if found else low
+    return statement, [low, high, asked.first, asked.last, *values, place.before]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -68,21 +68,18 @@ def _tie(metric: Metric) -> str:
     return {Source.CLOCK: "coalesce(c.id, 0)", Source.RATING: "coalesce(r.id, 0)"}.get(metric.source, "0::bigint")
 
 
-def _visible(actor: Actor) -> tuple[str, list[Any]]:
-    """What the actor may see, as a condition on facts: the same as anywhere else."""
-    rows = Incident.objects.visible_to(actor).order_by().values("pk")
-    if not rows.query.where and not rows.query.is_empty():
-        return "true", []
-    statement, values = rows.query.sql_with_params()
-    return f"f.incident_id in ({statement})", list(values)
+def _only_visible(found: list[Row], actor: Actor) -> list[Row]:
+    """What the actor may see, asked for these rows alone: no number holds what its reader could not open."""
+    ids = {row.incident for row in found}
+    visible = set(Incident.objects.visible_to(actor).order_by().filter(pk__in=ids).values_list("pk", flat=True))
+    return [row for row in found if row.incident in visible]
 
 
 def _statement(
-    asked: Asked, metric: Metric, actor: Actor, why: Why | None, after: tuple[date, int, int] | None
+    asked: Asked, metric: Metric, why: Why | None, after: tuple[date, int, int] | None
 ) -> tuple[str, list[Any]]:
     narrowed, values = asked.condition()
-    visible, seen = _visible(actor)
-    parts, given = [f"f.{metric.day} between %s and %s", narrowed, visible], [asked.first, asked.last, *values, *seen]
+    parts, given = [f"f.{metric.day} between %s and %s", narrowed], [asked.first, asked.last, *values]
     if why is not None:
         parts.append(f"{why_of(metric)} = %s")
         given.append(int(why))
@@ -108,45 +105,44 @@ def page(
     after: tuple[date, int, int] | None = None, limit: int = PAGE,
 ) -> tuple[list[Row], str]:  # fmt: skip
     """The newest rows after a place, and the place of the next page, empty at the end."""
-    statement, values = _statement(asked, metric, actor, why, after)
+    statement, values = _statement(asked, metric, why, after)
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} limit %s", [*values, limit + 1])
         found = [_row(one) for one in cursor.fetchall()]
-    return found[:limit], found[limit - 1].place if len(found) > limit else ""
+    return _only_visible(found[:limit], actor), found[limit - 1].place if len(found) > limit else ""
 
 
 def every(asked: Asked, metric: Metric, actor: Actor, why: Why | None = None) -> Iterator[Row]:
     """All rows, in the memory of a few: the server keeps the result and hands it over in pieces."""
-    statement, values = _statement(asked, metric, actor, why, None)
+    statement, values = _statement(asked, metric, why, None)
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement, values)
         while rows := cursor.fetchmany(CHUNK):
-            yield from map(_row, rows)
+            yield from _only_visible([_row(one) for one in rows], actor)
 
 
-def _open_statement(asked: Asked, at: datetime, actor: Actor) -> tuple[str, list[Any]]:
+def _open_statement(asked: Asked, at: datetime) -> tuple[str, list[Any]]:
     narrowed, values = asked.condition()
-    visible, seen = _visible(actor)
     statement = (
         f"select f.incident_id, 0, f.reported_on, {_COLUMNS}, "  # noqa: S608  # nosec B608: names of our own definitions
         f"floor(extract(epoch from %s::timestamptz - f.reported_at))::bigint, 0 "
         f"from metrics_fact f join incidents_incident i on i.id = f.incident_id "
-        f"where {OPEN_AT} and {narrowed} and {visible} order by f.reported_at, f.incident_id"
+        f"where {OPEN_AT} and {narrowed} order by f.reported_at, f.incident_id"
     )
-    return statement, [at, at, *values, *seen]
+    return statement, [at, at, *values]
 
 
 def oldest_open(asked: Asked, at: datetime, actor: Actor, limit: int = PAGE) -> list[Row]:
     """What was open at a moment, the oldest first."""
-    statement, values = _open_statement(asked, at, actor)
+    statement, values = _open_statement(asked, at)
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} limit %s", [*values, limit])
-        return [_row(one) for one in cursor.fetchall()]
+        return _only_visible([_row(one) for one in cursor.fetchall()], actor)
 
 
 def every_open(asked: Asked, at: datetime, actor: Actor) -> Iterator[Row]:
-    statement, values = _open_statement(asked, at, actor)
+    statement, values = _open_statement(asked, at)
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement, values)
         while rows := cursor.fetchmany(CHUNK):
-            yield from map(_row, rows)
+            yield from _only_visible([_row(one) for one in rows], actor)
