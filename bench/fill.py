@@ -84,7 +84,15 @@ def _closed(world: World, at: datetime) -> Incident:
         incident = incidents.actions.resume(incident=incident, by=ann, at=minutes[number + 1])
     incident = incidents.actions.set_priority_inputs(incident=incident, impact=3, urgency=3, by=ann, at=minutes[7])
     incident = incidents.actions.resolve(incident=incident, code="fixed", notes="Restarted", by=ann, at=minutes[8])
-    return incidents.actions.close(incident=incident, confirmation="The requester confirmed it", by=ann, at=minutes[9])
+    return incidents.actions.close(
+        incident=incident,
+        confirmation="The requester confirmed it",
+        cause="software",
+        closing_category=world.categories[0],
+        no_article_reason="Known",
+        by=ann,
+        at=minutes[9],
+    )
 
 
 def words() -> list[str]:

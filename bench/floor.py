@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 
 from django.db import connection
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from incidents.models import Incident
 from servicedesk.urls import *  # noqa: F403  the error pages' names too
 from servicedesk.urls import urlpatterns as real
 
@@ -90,6 +92,17 @@ _INCIDENT = {
     "is_imported": "false",
     "idle_at": "now()",
 }
+
+
+def _complete(model: type[Model], values: dict[str, str]) -> None:
+    """Gives each further column that may not be null the value that says nothing."""
+    nothing = {"BooleanField": "false", "JSONField": "'{}'", "CharField": _EMPTY, "TextField": _EMPTY}
+    for field in model._meta.concrete_fields:
+        if field.column not in values and not field.null and not field.primary_key:
+            values[field.column] = nothing.get(field.get_internal_type(), "0")
+
+
+_complete(Incident, _INCIDENT)
 _HISTORY = {
     **{name: f"i.{name}" for name in ("id", *_INCIDENT) if name != "version"},
     "history_date": "clock_timestamp()",
@@ -107,6 +120,7 @@ _HISTORY = {
     "commitments": "'{}'",
     "row_hash": "'\\x00'",
 }
+_complete(Incident.history.model, _HISTORY)
 _CLOCK = {
     "incident_id": "i.id",
     "target": "x.target",
