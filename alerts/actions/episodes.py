@@ -22,6 +22,7 @@ from alerts.models import Alert, AlertSource, AlertState, OnRecovery
 from alerts.parsed import ParsedAlert
 from audit.actions import ActionRefused, Invalid, record
 from audit.actor import Actor, ActorKind
+from audit.queries import ask
 from incidents.events import IncidentEvent
 from incidents.models import Incident, Service
 
@@ -73,9 +74,8 @@ def add_repeats(source: AlertSource, alerts: Sequence[ParsedAlert], at: datetime
     if not alerts:
         return set()
     names, payloads = [one.fingerprint for one in alerts], [json.dumps(one.payload) for one in alerts]
-    with connection.cursor() as cursor:
-        cursor.execute(_REPEAT if waits else _REPEAT_WITHOUT_WAITING, [names, payloads, source.pk, at])
-        return {row[0] for row in cursor.fetchall()}
+    found = ask(_REPEAT if waits else _REPEAT_WITHOUT_WAITING, [names, payloads, source.pk, at])
+    return {fingerprint for (fingerprint,) in found}
 
 
 def fire(source: AlertSource, alert: ParsedAlert, by: Actor, at: datetime) -> tuple[Outcome, str]:
