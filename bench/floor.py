@@ -96,10 +96,12 @@ _INCIDENT = {
 
 def _complete(model: type[Model], values: dict[str, str]) -> None:
     """Gives each further column that may not be null the value that says nothing."""
-    nothing = {"BooleanField": "false", "JSONField": "'{}'", "CharField": _EMPTY, "TextField": _EMPTY}
+    nothing = {"BooleanField": "false", "CharField": _EMPTY, "TextField": _EMPTY}
+    nothing |= dict.fromkeys(("JSONField", "ArrayField"), "'{}'")
     for field in model._meta.concrete_fields:
-        if field.column not in values and not field.null and not field.primary_key:
-            values[field.column] = nothing.get(field.get_internal_type(), "0")
+        column = str(field.column)
+        if column not in values and not field.null and not field.primary_key:
+            values[column] = nothing.get(field.get_internal_type(), "0")
 
 
 _complete(Incident, _INCIDENT)
