@@ -27,6 +27,7 @@ from incidents.models import (
     Participant,
     PriorityMatrix,
     RoutingRule,
+    SavedView,
     Service,
     Task,
 )
@@ -300,6 +301,18 @@ class EscalationRuleAdmin(TrackedAdmin):
     list_display = ("name", "trigger", "value", "how", "team", "is_active")
     list_select_related = ("team",)
     list_filter = ("trigger", "is_active")
+    search_fields = ("name",)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(TrackedAdmin):
+    """Views of the queue; their owners make and remove them on the queue's page."""
+
+    can_add = False
+    can_change = False
+    can_delete = False
+    list_display = ("name", "owner", "team", "query")
+    list_select_related = ("owner", "team")
     search_fields = ("name",)
 
 

@@ -219,3 +219,8 @@ def can_drill(actor: Actor) -> bool:
 def can_route_to(actor: Actor, team_id: int) -> bool:
     """Rules: an admin any, a lead those that bring work to a team that they lead."""
     return actor.has_role("admin") or (actor.has_role("lead") and team_id in actor.led_team_ids)
+
+
+def can_keep_views(actor: Actor) -> bool:
+    """Views and canned replies of one's own: everybody who looks at the queue."""
+    return _writes(actor) and actor.has_role(*TEAM_ROLES, *_EVERYWHERE, "manager")

@@ -12,6 +12,7 @@ from django.contrib.postgres.search import TrigramSimilarity
 from django.db.models import Case, Q, QuerySet, When
 
 from accounts.models import Team, User
+from accounts.roles import STAFF
 from audit.actor import Actor
 from audit.models import Event
 from audit.queries import fetch, kept
@@ -264,6 +265,11 @@ def readers_of_merge(source: Incident, target: Incident) -> list[str]:
     ]
     watchers = ", ".join(str(one) for one in watchers_that_follow(source, target))
     return [*told, f"Will watch {target.reference} too: {watchers}."] if watchers else told
+
+
+def is_desk(actor: Actor) -> bool:
+    """Whether the actor works at the desk, rather than only asks it for help."""
+    return actor.has_role(*STAFF)
 
 
 def attachments_for(actor: Actor, incident: Incident, *, is_staff: bool | None = None) -> QuerySet[Attachment]:

@@ -25,6 +25,7 @@ from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_link
 from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, hand_back, start
 from incidents.actions.restricting import note_access, restrict, unrestrict
 from incidents.actions.rules import change_routing_rule, create_routing_rule, remove_routing_rule
+from incidents.actions.saved_views import remove_view, save_view
 from incidents.actions.sorting import (
     change_matrix,
     expire_override,
@@ -88,12 +89,14 @@ __all__ = [
     "recategorise",
     "remind_idle",
     "remove_routing_rule",
+    "remove_view",
     "remove_watcher",
     "reopen",
     "resolve",
     "restrict",
     "resume",
     "revise",
+    "save_view",
     "schedule_close",
     "schedule_follow_ups",
     "schedule_idle",

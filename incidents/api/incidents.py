@@ -19,6 +19,7 @@ from audit.actions import Invalid
 from audit.rest import Call, KeysetPagination, StrictFilterSet, TrackedViewSet, expected_version_of, verb
 from incidents import permissions, queries
 from incidents.api import inputs
+from incidents.api.bulk import BulkRoute
 from incidents.api.files import FileRoutes
 from incidents.api.routing import WhyTeamSerializer
 from incidents.api.shown import (
@@ -73,7 +74,7 @@ class IncidentFilter(StrictFilterSet):
         return rows.filter(state__in=OPEN_STATES) if value else rows.exclude(state__in=OPEN_STATES)
 
 
-class IncidentViewSet(FileRoutes, TrackedViewSet):
+class IncidentViewSet(BulkRoute, FileRoutes, TrackedViewSet):
     """Incidents, by reference. What the caller may not see does not exist."""
 
     queryset = Incident.objects.all()

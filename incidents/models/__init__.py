@@ -26,6 +26,7 @@ from incidents.models.conversation import Comment, Participant
 from incidents.models.incident import Incident, IncidentQuerySet
 from incidents.models.relations import IncidentLink, Merge, Task
 from incidents.models.routing import RoutingRule
+from incidents.models.saved_views import SavedView
 
 __all__ = [
     "OPEN_STATES",
@@ -56,6 +57,7 @@ __all__ = [
     "PriorityMatrix",
     "ResolutionCode",
     "RoutingRule",
+    "SavedView",
     "Service",
     "State",
     "Task",

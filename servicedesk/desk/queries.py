@@ -53,8 +53,8 @@ class Page:
 
 #: What a row shows: a page of fifty reads these values, not two hundred objects.
 _SHOWN = (
-    "incident_id", "priority", "due_at", "target", "is_breached", "incident__number", "incident__title",
-    "incident__state", "incident__channel", "incident__hold_until", "incident__requester__name", "assignee__name",
+    "incident_id", "priority", "due_at", "target", "is_breached", "incident__number", "incident__version",
+    "incident__title", "incident__state", "incident__channel", "incident__hold_until", "incident__requester__name", "assignee__name",
     "team__name",
 )  # fmt: skip
 
@@ -86,9 +86,10 @@ def _view(view: str, actor: Actor) -> Q:
     return Q()
 
 
-def queue(view: str, actor: Actor) -> QuerySet[QueueEntry]:
+def queue(view: str, actor: Actor, narrowed: Q | None = None) -> QuerySet[QueueEntry]:
     """The open incidents of a view that the actor may see, soonest due first, those without a clock last."""
-    rows = QueueEntry.objects.filter(_view(view, actor)).exclude(state__in=["resolved", "closed", "cancelled"])
+    chosen = QueueEntry.objects.filter(_view(view, actor), narrowed or Q())
+    rows = chosen.exclude(state__in=["resolved", "closed", "cancelled"])
     visible = Incident.objects.visible_to(actor).order_by()
     if visible.query.where:
         # The entry knows its team and owner: only for the others is the incident itself asked.
@@ -117,9 +118,9 @@ def _after(key: str) -> Q:
     return Q(due_at__gt=due_at) | Q(due_at=due_at, incident_id__gt=last) | Q(due_at=None)
 
 
-def queue_page(view: str, actor: Actor, after: str = "") -> Page:
+def queue_page(view: str, actor: Actor, after: str = "", narrowed: Q | None = None) -> Page:
     """Fifty rows behind `after`; one statement, whatever the size of the desk."""
-    rows = queue(view, actor)
+    rows = queue(view, actor, narrowed)
     if after:
         rows = rows.filter(_after(after))
     found = list(rows.values_list(*_SHOWN, named=True)[: PAGE + 1])

@@ -8,21 +8,24 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import incidents.actions
 import incidents.queries
 import sla.queries
+from accounts.models import Team
 from audit.actions import ActionRefused, Stale
 from audit.actor import Actor
 from audit.rest import actor_of, now_of
 from incidents import permissions
 from incidents.files import handed_out
-from incidents.models import Incident
+from incidents.models import Incident, SavedView
 from servicedesk.desk import changes, queries, related, sentences, verbs
+from servicedesk.desk.filters import FilterForm, asks_for_filters, query_of
 from servicedesk.desk.forms import CommentForm, LogCallForm, ReportForm, VerbForm
 from servicedesk.desk.sentences import TARGETS
 from servicedesk.desk.verbs import Verb
@@ -44,10 +47,52 @@ def queue(request: HttpRequest) -> HttpResponse:
     elif view in queries.REPORTS:
         context["found"] = queries.reports(actor)
     else:
-        context["page"] = queries.queue_page(view, actor, request.GET.get("after", "")[:400])
+        form = FilterForm(request.GET, actor) if asks_for_filters(request.GET) else None
+        narrowed = form.condition() if form is not None else None
+        page = queries.queue_page(view, actor, request.GET.get("after", "")[:400], narrowed)
+        context |= {"page": page, "filters": form, "query": query_of(request.GET, view)}
     numbers = queries.counts(actor)
+    context["saved"] = SavedView.objects.visible_to(actor).select_related("team")
+    if context.get("filters") and permissions.can_keep_views(actor):
+        teams = Team.objects.filter(pk__in=actor.team_ids | actor.led_team_ids).order_by("name")
+        context |= {"may_save": True, "own_teams": list(teams.values_list("pk", "name"))}
     context["views"] = [(name, label, numbers.get(name, "")) for name, label in views.items()]
     return render(request, "desk/queue.html", context)
+
+
+@require_POST
+@login_required
+def save_view(request: HttpRequest) -> HttpResponse:
+    """Keeps the filters that the page shows under a name, for oneself or for a team."""
+    actor, query = actor_of(request), request.POST.get("query", "")
+    key = request.POST.get("team", "")
+    team = Team.objects.visible_to(actor).filter(pk=int(key)).first() if key.isdigit() and len(key) < 19 else None
+    try:
+        view = incidents.actions.save_view(
+            name=request.POST.get("name", ""), query=query, team=team, by=actor, at=now_of(request)
+        )
+    except ActionRefused as refusal:
+        messages.error(request, f"{refusal.detail}. {refusal.remedy}.")
+        return redirect(f"{reverse('desk:queue')}?{query_of(QueryDict(query), 'open')}")
+    messages.success(request, _("The view “%(name)s” is saved.") % {"name": view.name})
+    return redirect(f"{reverse('desk:queue')}?{view.query}")
+
+
+@require_POST
+@login_required
+def remove_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Forgets a view of one's own."""
+    actor = actor_of(request)
+    view = SavedView.objects.visible_to(actor).filter(pk=pk).first()
+    if view is None:
+        raise Http404(_("There is no such view."))
+    try:
+        incidents.actions.remove_view(view=view, by=actor, at=now_of(request))
+    except ActionRefused as refusal:
+        messages.error(request, f"{refusal.detail}. {refusal.remedy}.")
+    else:
+        messages.success(request, _("The view “%(name)s” is removed.") % {"name": view.name})
+    return redirect("desk:queue")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ def due(due_at: datetime | None, now: datetime, is_breached: bool = False) -> Sa
 
 
 _ROW = (
-    '<tr>\n<td><span class="badge p{}">P{}</span></td>\n'
+    '<tr>\n<td><label class="tick"><input type="checkbox" name="i" value="{}@{}"><span class="hidden">{}</span></label> '
+    '<span class="badge p{}">P{}</span></td>\n'
     '<td class="wide"><a class="title" href="{}{}/">{}</a><br><span class="soft"><span class="reference">{}</span>{}'
     " · {}</span></td>\n<td>{}</td>\n<td>{}</td>\n"
     '<td>{}<br> <span class="soft">{}</span></td></tr>'
@@ -80,7 +81,7 @@ def queue_rows(entries: Iterable[Any], now: datetime) -> SafeString:
     """The rows of the queue; as a template they cost more than everything else on the page."""
     states, channels = (dict(some.choices) for some in (State, Channel))
     where = reverse("desk:incident", args=["INC-0"]).removesuffix("INC-0/")
-    waits = _("waits until")
+    waits, choose = _("waits until"), _("Choose")
 
     def cells(one: Any) -> tuple[Any, ...]:
         reference = f"INC-{one.incident__number:06d}"
@@ -92,7 +93,7 @@ def queue_rows(entries: Iterable[Any], now: datetime) -> SafeString:
             if one.target:
                 moment = format_html('{}<br> <span class="soft">{}</span>', moment, target_name(one.target))
         return (
-            one.priority, one.priority, where, reference, one.incident__title, reference,
+            reference, one.incident__version, f"{choose} {reference}", one.priority, one.priority, where, reference, one.incident__title, reference,
             format_html(" · {}", name) if name else "", channels[one.incident__channel], moment,
             states[one.incident__state], one.assignee__name or "–", one.team__name or "",
         )  # fmt: skip
