@@ -54,8 +54,8 @@ class Page:
 #: What a row shows: a page of fifty reads these values, not two hundred objects.
 _SHOWN = (
     "incident_id", "priority", "due_at", "target", "is_breached", "incident__number", "incident__version",
-    "incident__title", "incident__state", "incident__channel", "incident__hold_until", "incident__requester__name", "assignee__name",
-    "team__name",
+    "incident__title", "incident__state", "incident__channel", "incident__hold_until", "incident__requester__name",
+    "assignee__name", "team__name",
 )  # fmt: skip
 
 
