@@ -93,7 +93,8 @@ def queue_rows(entries: Iterable[Any], now: datetime) -> SafeString:
             if one.target:
                 moment = format_html('{}<br> <span class="soft">{}</span>', moment, target_name(one.target))
         return (
-            reference, one.incident__version, f"{choose} {reference}", one.priority, one.priority, where, reference, one.incident__title, reference,
+            reference, one.incident__version, f"{choose} {reference}", one.priority, one.priority, where, reference,
+            one.incident__title, reference,
             format_html(" · {}", name) if name else "", channels[one.incident__channel], moment,
             states[one.incident__state], one.assignee__name or "–", one.team__name or "",
         )  # fmt: skip
