@@ -68,7 +68,8 @@ def due(due_at: datetime | None, now: datetime, is_breached: bool = False) -> Sa
 
 
 _ROW = (
-    '<tr>\n<td><label class="tick"><input type="checkbox" name="i" value="{}@{}"><span class="hidden">{}</span></label> '
+    '<tr>\n<td><label class="tick"><input type="checkbox" name="i" value="{}@{}"><span class="hidden">{}</span>'
+    "</label> "
     '<span class="badge p{}">P{}</span></td>\n'
     '<td class="wide"><a class="title" href="{}{}/">{}</a><br><span class="soft"><span class="reference">{}</span>{}'
     " · {}</span></td>\n<td>{}</td>\n<td>{}</td>\n"
