@@ -198,7 +198,7 @@ class IncidentAdmin(TrackedAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By the index of the full-text search, not by scanning."""
         words = search_term.replace("\x00", "").strip()[:200]
-        return (queries.search(queryset, words, actor_of(request)) if words else queryset), False
+        return (queries.search_rows(queryset, words, actor_of(request)) if words else queryset), False
 
     def create_row(self, values: dict[str, Any], *, by: Actor, at: Any) -> Any:
         given = {name: value for name, value in values.items() if value is not None}

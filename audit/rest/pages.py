@@ -79,6 +79,13 @@ class KeysetPagination(BasePagination):
         self.more = len(rows) > limit
         return rows[:limit]
 
+    @staticmethod
+    def place_of(request: Request) -> int | None:
+        """The number after which the page begins, where a list is ordered by one; None at its beginning."""
+        cursor = request.query_params.get("cursor")
+        value = decode(cursor, 1)[0] if cursor else None
+        return value if isinstance(value, int) and abs(value) < 2**62 else None
+
     def _limit(self, request: Request) -> int:
         given = request.query_params.get("limit", str(DEFAULT_LIMIT))
         if not (given.isascii() and given.isdigit() and len(given) < 10) or int(given) < 1:

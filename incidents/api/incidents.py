@@ -113,13 +113,8 @@ class IncidentViewSet(BulkRoute, FileRoutes, TrackedViewSet):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A page of what the caller may see, newest first."""
-        rows = self.filter_queryset(self.get_queryset()).values_list(*COLUMNS, named=True)
         pages = KeysetPagination()
-        page = pages.page_of(rows, request, self.ordering_of(request))
-        if not page and request.query_params.get("search"):
-            self.forgives = True
-            rows = self.filter_queryset(self.get_queryset()).values_list(*COLUMNS, named=True)
-            page = pages.page_of(rows, request, self.ordering_of(request))
+        page = self._searched(pages) if request.query_params.get("search") else self._page(pages, self._rows())
         undecided = [row.id for row in page if not permissions.is_staff_for(self.actor, row)]
         roles = queries.followed(self.actor, undecided) if undecided else {}
         numbers = [{name: getattr(row, f"{name}__number") for name in RELATIONS} for row in page]
@@ -128,6 +123,29 @@ class IncidentViewSet(BulkRoute, FileRoutes, TrackedViewSet):
             for row, relations in zip(page, visible_relations(self.actor, numbers), strict=True)
         ]
         return pages.respond(page, results)
+
+    def _rows(self) -> QuerySet[Any]:
+        return self.filter_queryset(self.get_queryset())
+
+    def _page(self, pages: KeysetPagination, rows: QuerySet[Any], ordering: tuple[str, ...] = ()) -> Any:
+        more = [name.lstrip("-") for name in ordering]
+        columns = rows.values_list(*COLUMNS, *(name for name in more if name not in COLUMNS), named=True)
+        return pages.page_of(columns, self.request, ordering or self.ordering_of(self.request))
+
+    def _searched(self, pages: KeysetPagination) -> Any:
+        """A page of what matches: of a frequent word among the newest, else by the index; typos where nothing does."""
+        rows, is_newest = self._rows(), self.ordering_of(self.request) == ("-number",)
+        if not is_newest:
+            page = self._page(pages, rows)
+        else:
+            below = pages.place_of(self.request) or queries.newest_number() + 1
+            page = self._page(pages, rows.filter(number__gt=below - queries.NEWEST))
+            if not pages.more:
+                page = self._page(pages, queries.by_index(rows), ("-place",))
+        if not page:
+            self.forgives = True
+            page = self._page(pages, self._rows())
+        return page
 
     @extend_schema(request=inputs.NewIncidentInput, responses={201: IncidentSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:

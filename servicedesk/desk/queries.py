@@ -150,7 +150,7 @@ def counts(actor: Actor) -> dict[str, str]:
 
 def search(text: str, actor: Actor) -> list[Incident]:
     """The newest fifty incidents that match a number or words, within what the actor may see."""
-    return _listed(incidents.queries.search(Incident.objects.visible_to(actor), text, actor))
+    return incidents.queries.search(_shown_with(Incident.objects.visible_to(actor)), text, actor, PAGE)
 
 
 def reports(actor: Actor) -> list[Incident]:
@@ -159,7 +159,11 @@ def reports(actor: Actor) -> list[Incident]:
 
 
 def _listed(rows: Any) -> list[Incident]:
-    return list(rows.select_related("requester", "team", "assignee").order_by("-id")[:PAGE])
+    return list(_shown_with(rows).order_by("-id")[:PAGE])
+
+
+def _shown_with(rows: Any) -> Any:
+    return rows.select_related("requester", "team", "assignee")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
