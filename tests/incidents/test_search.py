@@ -97,9 +97,8 @@ def test_a_search_goes_on_over_pages_also_where_typos_are_forgiven(agent: APICli
 
 def test_a_search_looks_past_the_newest(agent: APIClient, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "NEWEST", 3)
-    made = [
-        IncidentFactory(team=team, title=title).reference for title in ("VPN", "VPN", "Mouse", "VPN", "Mouse", "VPN")
-    ]
+    titles = ("VPN", "VPN", "Mouse", "VPN", "Mouse", "VPN")
+    made = [IncidentFactory(team=team, title=title).reference for title in titles]
     wanted = [made[5], made[3], made[1], made[0]]
     assert found(agent, search="vpn") == wanted
     assert found(agent, search="vpn", order="oldest") == wanted[::-1]
@@ -239,13 +238,12 @@ def thousands(team: Team) -> None:
 def test_no_search_scans_the_table(role: str, team: Team) -> None:
     actor = person(UserFactory(), role, teams=(team,))
     rows = Incident.objects.visible_to(actor)
+    newest = rows.matching("case", actor).filter(number__gt=queries.newest_number() - 500)
     searches = {
         "words": queries.by_index(rows.matching("case 4711", actor))[:50],
         "rare": queries.by_index(rows.matching("unheard", actor))[:50],
         "typos": queries.by_index(rows.resembling("unheard"))[:50],
-        "newest": rows.matching("case", actor)
-        .filter(number__gt=queries.newest_number() - 500)
-        .order_by("-number")[:50],
+        "newest": newest.order_by("-number")[:50],
         "alike": rows.sharing_words_with("unheard cases").order_by("-number")[:50],
     }
     plans = {name: one.explain() for name, one in searches.items()}
