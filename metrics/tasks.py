@@ -23,9 +23,9 @@ def sweep(at: datetime | None = None) -> dict[str, int]:
     """Reads on until nothing waits and tallies every stale day, each step in a transaction of its own."""
     done = {"facts": 0, "days": 0}
     with entry("job"):
-        more = True
-        while more:
-            changed, more = metrics.actions.read_on(by=SWEEPER, at=at or database_time())
+        after = -1
+        while after:
+            changed, after = metrics.actions.read_on(by=SWEEPER, at=at or database_time(), after=max(after, 0))
             done["facts"] += changed
         while tallied := metrics.actions.tally_stale_days(by=SWEEPER, at=at or database_time()):
             done["days"] += tallied

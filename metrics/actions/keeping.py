@@ -34,13 +34,13 @@ select e.about_id from (
 ) e left join metrics_fact f on f.incident_id = e.about_id
 where f.through is null or f.through < e.newest order by e.about_id
 """
-# Ids are given before their transactions commit: what was recorded after the oldest running one began isn't settled.
-_SETTLED = """
-select max(id) from audit_event where id > %s and id <= %s and recorded_at < (
-    select least(min(xact_start), clock_timestamp()) - interval '2 seconds' from pg_stat_activity
-    where datname = current_database() and backend_xid is not null and pid <> pg_backend_pid()
-)
+# Ids are given before their transactions commit. Asked before the events are read: whatever was recorded earlier than
+# this has either committed, and is read, or never will.
+_HORIZON = """
+select least(min(xact_start), clock_timestamp()) - interval '2 seconds' from pg_stat_activity
+where datname = current_database() and backend_xid is not null and pid <> pg_backend_pid()
 """
+_SETTLED = "select max(id) from audit_event where id > %s and id <= %s and recorded_at < %s"
 
 
 def _alone() -> Reading | None:
@@ -50,29 +50,35 @@ def _alone() -> Reading | None:
 
 
 @action
-def read_on(*, by: Actor, at: datetime, events: int = EVENTS) -> tuple[int, bool]:
-    """Reads the events after the last settled one into facts; returns how many facts changed and whether more wait.
+def read_on(*, by: Actor, at: datetime, after: int = 0, events: int = EVENTS) -> tuple[int, int]:
+    """Reads events into facts; returns how many facts changed, and the place to go on `after` (0: that was all).
 
-    What a running transaction may still bring is read again next time; facts that know it already are passed over. It
-    records nothing: the facts are a reading of what is recorded.
+    What a running transaction may still bring is read again by the next sweep; facts that know it already are passed
+    over. It records nothing: the facts are a reading of what is recorded.
     """
     reading = _alone()
     if reading is None:
-        return 0, False
+        return 0, 0
+    start = max(after, reading.through)
     with connection.cursor() as cursor:
-        cursor.execute(_TOP, [reading.through, events])
+        cursor.execute(_HORIZON)
+        (horizon,) = cursor.fetchone()
+        cursor.execute(_TOP, [start, events])
         (top,) = cursor.fetchone()
         if top is None:
-            return 0, False
-        cursor.execute(_ABOUT, [reading.through, top, INCIDENT])
+            return 0, 0
+        cursor.execute(_ABOUT, [start, top, INCIDENT])
         ids = [pk for (pk,) in cursor.fetchall()]
-        cursor.execute(_SETTLED, [reading.through, top])
+        cursor.execute(_SETTLED, [start, top, horizon])
         (settled,) = cursor.fetchone()
-    changed = sum(refresh(ids=ids[start : start + INCIDENTS], by=by, at=at) for start in range(0, len(ids), INCIDENTS))
-    if settled is not None:
+    changed = sum(
+        refresh(ids=ids[at_once : at_once + INCIDENTS], by=by, at=at) for at_once in range(0, len(ids), INCIDENTS)
+    )
+    # Further on than the settled ones, a gap may lie behind: such a step reads ahead and remembers nothing.
+    if settled is not None and start == reading.through:
         reading.through = settled
         reading.save()
-    return changed, settled == top
+    return changed, top
 
 
 @action(joins=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+import accounts.actions
 import incidents.actions
 from audit.actor import SYSTEM
 from metrics import tasks
@@ -77,3 +78,11 @@ def test_the_number_of_statements_does_not_grow(solved: Any, django_assert_max_n
     client.get("/api/v1/metrics/")
     with django_assert_max_num_queries(40):
         client.get("/api/v1/metrics/")
+
+
+def test_a_key_needs_the_scope_of_the_numbers(client: Any) -> None:
+    answers = []
+    for scope in ("metrics:read", "incidents:read"):
+        _, text = accounts.actions.issue_api_key(name=scope, scopes=[scope], by=SYSTEM, at=timezone.now())
+        answers.append(client.get("/api/v1/metrics/", HTTP_AUTHORIZATION=f"Bearer {text}").status_code)
+    assert answers == [200, 403]
