@@ -362,3 +362,11 @@ def note_sign_in(*, user: User, address: str, by: Actor, at: datetime) -> None:
     if by.kind is not ActorKind.PERSON or by.user_id != user.pk:
         raise Forbidden("only the person who signs in can say so", remedy="sign in yourself")
     record(AccountEvent.SIGNED_IN, user, by, at, address=address)
+
+
+@action
+def note_export(*, user: User, what: str, filters: str, by: Actor, at: datetime) -> None:
+    """Records `user.exported`, before the file is written; changes nothing."""
+    if by.user_id != user.pk:
+        raise Forbidden("only the person who takes an export can say so", remedy="take it yourself")
+    record(AccountEvent.EXPORTED, user, by, at, what=what, filters=filters[:1000])

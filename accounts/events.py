@@ -14,6 +14,7 @@ class AccountEvent(StrEnum):
     USER_REACTIVATED = "user.reactivated"
     PASSWORD_CHANGED = "user.password_changed"  # noqa: S105  # nosec B105
     SIGNED_IN = "user.signed_in"
+    EXPORTED = "user.exported"
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
     MEMBERSHIP_SET = "membership.set"
@@ -29,6 +30,7 @@ KINDS: dict[str, Kind] = {
     AccountEvent.USER_REACTIVATED: Kind("Somebody came back; keys stay revoked.", ()),
     AccountEvent.PASSWORD_CHANGED: Kind("A password was set; other sessions end.", ()),
     AccountEvent.SIGNED_IN: Kind("Somebody signed in on a page.", ("address",)),
+    AccountEvent.EXPORTED: Kind("Somebody took data out as a file; what, and by which filters.", ("what", "filters")),
     AccountEvent.ROLE_GRANTED: Kind("Somebody got a role.", ("role",)),
     AccountEvent.ROLE_REVOKED: Kind("Somebody lost a role.", ("role",)),
     AccountEvent.MEMBERSHIP_SET: Kind(

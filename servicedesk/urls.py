@@ -19,6 +19,7 @@ import notify.api
 import oncall.api
 import postmortems.api
 import servicedesk.api
+import servicedesk.trail.api
 import sla.api
 from audit.rest import not_found
 from servicedesk import views
@@ -35,6 +36,7 @@ for prefix, viewset in chain(
     oncall.api.ROUTES,
     postmortems.api.ROUTES,
     servicedesk.api.ROUTES,
+    servicedesk.trail.api.ROUTES,
     sla.api.ROUTES,
 ):
     router.register(prefix, viewset, basename=prefix)
@@ -51,6 +53,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("desk/", include("servicedesk.desk.urls")),
+    path("audit/", include("servicedesk.trail.urls")),
     path("r/", include("oncall.urls")),
     path("policies/", include("incidents.urls")),
     path("postmortems/", include("postmortems.urls")),

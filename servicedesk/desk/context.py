@@ -31,6 +31,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     if settings.SERVICEDESK_MAILBOX:
         items.append((_("Mailbox"), reverse("notify:mailbox")))
     if actor.has_role(Role.ADMIN, Role.AUDITOR):
+        items.append((_("Trail"), reverse("trail:trail")))
         items.append((_("Settings"), reverse("admin:index")))
     if is_staff:
         items.append((_("API"), reverse("api-docs")))
