@@ -93,7 +93,7 @@ def queue(view: str, actor: Actor, narrowed: Q | None = None) -> QuerySet[QueueE
     visible = Incident.objects.visible_to(actor).order_by()
     if visible.query.where:
         # The entry knows its team and owner: only for the others is the incident itself asked.
-        seen = Q(Exists(visible.filter(pk=OuterRef("incident_id"))))
+        seen = Q(Exists(visible.open().filter(pk=OuterRef("incident_id"))))
         rows = rows.filter(Incident.objects.work_of(actor) | seen)
     return rows.order_by(F("due_at").asc(nulls_last=True), "incident_id")
 
