@@ -12,6 +12,7 @@ import re
 import struct
 import unicodedata
 import zipfile
+from typing import Any
 
 from PIL import Image
 
@@ -87,6 +88,15 @@ class Limits:
     max_bytes: int = 10_000_000
     max_pixels: int = 50_000_000
     types: frozenset[str] = frozenset(USUAL)
+
+
+def limits_from(settings: Any) -> Limits:
+    """What the desk's settings say."""
+    return Limits(
+        max_bytes=settings.SERVICEDESK_ATTACHMENT_MAX_BYTES,
+        max_pixels=settings.SERVICEDESK_ATTACHMENT_MAX_PIXELS,
+        types=frozenset(settings.SERVICEDESK_ATTACHMENT_TYPES or USUAL),
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

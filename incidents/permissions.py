@@ -182,8 +182,8 @@ def can_reopen(actor: Actor, incident: Case) -> bool:
 
 
 def can_open_again(actor: Actor, incident: Case) -> bool:
-    """After closing: who could have reopened it, and the requester."""
-    return (is_own(actor, incident) and _writes(actor)) or _ends(actor, incident)
+    """After closing: who could have reopened it, the requester, and the mail robot for the requester's answer."""
+    return (is_own(actor, incident) and _writes(actor)) or _ends(actor, incident) or actor.kind is ActorKind.MAIL
 
 
 def can_cancel(actor: Actor, incident: Case) -> bool:

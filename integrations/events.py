@@ -17,6 +17,11 @@ class WebhookEvent(StrEnum):
     REPLAYED = "webhook.replayed"
 
 
+class MailEvent(StrEnum):
+    JUDGED = "mail.judged"
+    DISCARDED = "mail.discarded"
+
+
 KINDS: dict[str, Kind] = {
     WebhookEvent.KEY_ISSUED: Kind("A webhook endpoint got its signing key.", ("check",)),
     WebhookEvent.KEY_ROTATED: Kind(
@@ -32,4 +37,8 @@ KINDS: dict[str, Kind] = {
         "A delivery to a webhook endpoint was given up after its last attempt.", ("delivery", "event_kind", "attempts")
     ),
     WebhookEvent.REPLAYED: Kind("A person had deliveries to a webhook endpoint sent again.", ("deliveries",)),
+    MailEvent.JUDGED: Kind(
+        "It was decided what a received mail is; `mail` is its key, `verdict` what came of it.", ("mail", "verdict")
+    ),
+    MailEvent.DISCARDED: Kind("A person put a received mail aside.", ("mail",)),
 }

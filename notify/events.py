@@ -13,6 +13,7 @@ class MessageEvent(StrEnum):
     FAILED = "message.failed"
     UNCERTAIN = "message.uncertain"
     CANCELLED = "message.cancelled"
+    BOUNCED = "message.bounced"
 
 
 class ContactEvent(StrEnum):
@@ -34,6 +35,7 @@ KINDS: dict[str, Kind] = {
         "Nobody knows whether a provider accepted a message; `again` says whether it is sent again with the same key.",
         (*_MESSAGE, "attempts", "error", "again"),
     ),
+    MessageEvent.BOUNCED: Kind("A sent mail came back: it did not reach the person.", (*_MESSAGE, "error")),
     MessageEvent.CANCELLED: Kind("A queued message was cancelled before it was sent.", _MESSAGE),
     ContactEvent.ADDED: Kind("A way to reach a person was added; it is used once verified.", _CONTACT),
     ContactEvent.CHANGED: Kind("A way to reach a person was changed.", (*_CONTACT, "fields")),

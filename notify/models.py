@@ -84,6 +84,7 @@ class State(models.TextChoices):
     FAILED = "failed", _("failed")
     UNCERTAIN = "uncertain", _("uncertain")
     CANCELLED = "cancelled", _("cancelled")
+    BOUNCED = "bounced", _("came back")
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -190,6 +191,10 @@ class Message(FSMModelMixin, models.Model):
     @transition(state, source=State.SENT, target=State.DELIVERED)
     def deliver(self) -> None:
         """A provider confirmed the arrival."""
+
+    @transition(state, source=[State.SENT, State.DELIVERED, State.UNCERTAIN], target=State.BOUNCED)
+    def bounce(self) -> None:
+        """A mail server said afterwards that it could not be delivered."""
 
     @transition(state, source=[State.QUEUED, State.UNCERTAIN], target=State.FAILED)
     def fail(self) -> None:

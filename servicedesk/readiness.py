@@ -10,7 +10,9 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
 
+import integrations.queries
 from audit import triggers
+from audit.queries import database_time
 from servicedesk.celery import app
 from servicedesk.tasks import SWEEPS
 
@@ -99,6 +101,12 @@ def _webhooks() -> Check:
     return {"ok": True, "switched_off": off, "failing": failing, "waiting": waiting}
 
 
+def _mail() -> Check:
+    """Mail that can't come in is as bad as a page that can't go out; what waits for a person is only shown."""
+    found = integrations.queries.trouble(database_time())
+    return {"ok": not found["stuck"] and not found["failing"], **found}
+
+
 def _triggers() -> Check:
     """A trail that misses a trigger is no trail: the installed ones are compared with what the models generate."""
     differences = triggers.check()
@@ -120,6 +128,7 @@ _CHECKS: dict[str, Callable[[], Check]] = {
     "overdue": _overdue,
     "deliveries": _deliveries,
     "webhooks": _webhooks,
+    "mail": _mail,
 }
 
 

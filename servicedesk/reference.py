@@ -84,7 +84,7 @@ def _who(path: str, view: Any) -> str:
         names = {one.__name__ for one in view_class.permission_classes}
         return "all" if names <= {"AllowAny"} else "API key or session; objects by `visible_to`"
     module = view.__module__
-    if module.startswith(("servicedesk.desk", "postmortems", "incidents")):
+    if module.startswith(("servicedesk.desk", "postmortems", "incidents", "integrations")):
         return "session; objects by `visible_to`"
     return "all"
 

@@ -121,6 +121,29 @@ SERVICEDESK_IDEMPOTENCY_HOURS = _number(
 )
 SERVICEDESK_MAX_BODY = _number("SERVICEDESK_MAX_BODY", 1_048_576, "The largest request body in bytes.")
 
+# --- Mail in --------------------------------------------------------------------------------------------------------
+SERVICEDESK_IMAP_URL = _text(
+    "SERVICEDESK_IMAP_URL",
+    "",
+    "The mailbox to fetch: imaps://user:password@host/INBOX, or imap:// for STARTTLS; empty: none.",
+)
+SERVICEDESK_MAIL_ADDRESSES = _list(
+    "SERVICEDESK_MAIL_ADDRESSES",
+    [],
+    "The desk's own addresses beside SERVICEDESK_FROM; what comes from them is ignored.",
+)
+SERVICEDESK_MAIL_STRANGERS = _list(
+    "SERVICEDESK_MAIL_STRANGERS",
+    ["*"],
+    "Who may open an incident by mail without an account: domains, addresses, `*` for all; others wait for an agent.",
+)
+SERVICEDESK_MAIL_AUTHSERV = _text(
+    "SERVICEDESK_MAIL_AUTHSERV",
+    "",
+    "The name in Authentication-Results of your own mail server; empty: no mail is believed to come from staff.",
+)
+SERVICEDESK_MAIL_MAX_BYTES = _number("SERVICEDESK_MAIL_MAX_BYTES", 26_214_400, "The largest mail that is taken whole.")
+
 # --- Files ----------------------------------------------------------------------------------------------------------
 SERVICEDESK_ATTACHMENTS = _text(
     "SERVICEDESK_ATTACHMENTS",
@@ -315,6 +338,8 @@ CELERY_BEAT_SCHEDULE = {
         "notify.tasks.send_due": 1.0,
         "audit.tasks.sweep_deliveries": 5.0,
         "incidents.tasks.sweep": 5.0,
+        "integrations.tasks.fetch_mail": 20.0,
+        "integrations.tasks.judge_mail": 5.0,
         "audit.tasks.prune_idempotency": 3600.0,
         "metrics.tasks.sweep": 30.0,
         "metrics.tasks.send_digests": 20.0,

@@ -58,6 +58,7 @@ urlpatterns = [
     path("policies/", include("incidents.urls")),
     path("postmortems/", include("postmortems.urls")),
     path("reports/", include("metrics.urls")),
+    path("", include("integrations.urls")),
     path("", include("notify.urls")),
     re_path(r"^api/", csrf_exempt(not_found)),
 ]

@@ -10,7 +10,7 @@ from incidents.actions.closing import (
 )
 from incidents.actions.ending import Resolution, cancel, reopen, resolve, settle_workaround
 from incidents.actions.escalating import NobodyAbove, escalate, escalate_by_rules, escalate_to_team, tell_manager
-from incidents.actions.frame import UNSAID, IllegalTransition, Inactive
+from incidents.actions.frame import LONGEST_TEXT, UNSAID, IllegalTransition, Inactive
 from incidents.actions.heirs import MergedMeanwhile, comment_by_old_number
 from incidents.actions.holding import (
     change_hold,
@@ -40,6 +40,7 @@ from incidents.actions.telling import tell_merged
 from incidents.actions.timing import close_by_time, remind_idle, schedule_idle
 
 __all__ = [
+    "LONGEST_TEXT",
     "UNSAID",
     "AlreadyAcknowledged",
     "AlreadyHeld",

@@ -16,7 +16,7 @@ from audit.context import current_entry
 from incidents.actions.frame import locked
 from incidents.actions.talking import _may_speak, _speaks_as, comment
 from incidents.events import IncidentEvent
-from incidents.filetypes import USUAL, Limits, NotAllowed, Upload, judge, safe_name
+from incidents.filetypes import NotAllowed, Upload, judge, limits_from, safe_name
 from incidents.models import Attachment, Comment, Incident
 from incidents.queries import heir_of
 
@@ -28,15 +28,6 @@ class FileRefused(ActionRefused):
 
     code = "file_refused"
     status = 400
-
-
-def limits() -> Limits:
-    """What files may be here, by the settings."""
-    return Limits(
-        max_bytes=settings.SERVICEDESK_ATTACHMENT_MAX_BYTES,
-        max_pixels=settings.SERVICEDESK_ATTACHMENT_MAX_PIXELS,
-        types=frozenset(settings.SERVICEDESK_ATTACHMENT_TYPES or USUAL),
-    )
 
 
 @action
@@ -107,7 +98,7 @@ def _counted(files: Sequence[Upload]) -> Sequence[Upload]:
 
 def _judged(upload: Upload) -> str:
     try:
-        return judge(upload.content, limits())
+        return judge(upload.content, limits_from(settings))
     except NotAllowed as error:
         raise FileRefused(
             f"{safe_name(upload.name)} is not taken: {error}", field="files",

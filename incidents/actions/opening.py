@@ -323,11 +323,17 @@ def open_again_linked(
     fresh = open_incident(
         title=old.title, description=description or old.description, kind=old.kind, impact=old.impact,
         urgency=old.urgency, category=_if_active(old.category), service=_if_active(old.service), recurrence_of=old,
-        channel=Channel.PORTAL if not told else old.channel, is_drill=old.is_drill and permissions.can_drill(by),
+        channel=_comes_back_by(by, old, is_triaged=bool(told)), is_drill=old.is_drill and permissions.can_drill(by),
         matrix=old.matrix, by=by, at=at, **told,
     )  # fmt: skip
     record(IncidentEvent.RECURRED, old, by, at, reason=reason, recurrence=fresh.reference)
     return fresh
+
+
+def _comes_back_by(by: Actor, old: Incident, *, is_triaged: bool) -> str:
+    if by.kind is ActorKind.MAIL:
+        return Channel.MAIL.value
+    return old.channel if is_triaged else Channel.PORTAL.value
 
 
 def _if_active(row: Any) -> Any:

@@ -1,5 +1,5 @@
 """The integrations in the admin."""
 
-from integrations.admin import webhooks
+from integrations.admin import mail, webhooks
 
-__all__ = ["webhooks"]
+__all__ = ["mail", "webhooks"]

@@ -1,5 +1,6 @@
 """What goes out to other systems, and what comes in from them."""
 
+from integrations.models.mail import FOR_A_PERSON, InboundMail, MailContent, MailSource, Source, Verdict
 from integrations.models.webhooks import (
     DeliveryState,
     EndpointState,
@@ -11,8 +12,14 @@ from integrations.models.webhooks import (
 )
 
 __all__ = [
+    "FOR_A_PERSON",
     "DeliveryState",
     "EndpointState",
+    "InboundMail",
+    "MailContent",
+    "MailSource",
+    "Source",
+    "Verdict",
     "WebhookAttempt",
     "WebhookCursor",
     "WebhookDelivery",

@@ -14,6 +14,7 @@ from notify.actions.outbox import bring_forward, cancel_topic, enqueue, enqueue_
 from notify.actions.sending import (
     begin,
     claim,
+    mark_bounced,
     mark_delivered,
     mark_failed,
     mark_sent,
@@ -32,6 +33,7 @@ __all__ = [
     "claim",
     "enqueue",
     "enqueue_mail_to_user",
+    "mark_bounced",
     "mark_delivered",
     "mark_failed",
     "mark_sent",

@@ -123,15 +123,26 @@ def enqueue_mail_to_user(
 
 
 @action
-def cancel_topic(*, topic: str, reason: str, by: Actor, at: datetime, contacts: Collection[int] | None = None) -> int:
+def cancel_topic(
+    *,
+    topic: str,
+    reason: str,
+    by: Actor,
+    at: datetime,
+    contacts: Collection[int] | None = None,
+    address: str | None = None,
+) -> int:
     """Cancels what a topic has queued, in the caller's transaction; returns how many. Records `message.cancelled`.
 
-    With `contacts` only what goes to those. A call that has begun can't be taken back: such a message expires now, so
-    it is never repeated, and its outcome is recorded as it was. An uncertain one stays so and is not repeated either.
+    With `contacts` or `address` only what goes there. A call that has begun can't be taken back: such a message expires
+    now, so it is never repeated, and its outcome is recorded as it was. An uncertain one stays so and is not repeated
+    either.
     """
     rows = Message.objects.pending().filter(topic=topic)
     if contacts is not None:
         rows = rows.filter(contact__in=contacts)
+    if address is not None:
+        rows = rows.filter(address=address)
     cancelled = 0
     for message in rows.order_by("id").select_for_update():
         if message.called_at is not None:

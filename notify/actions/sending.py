@@ -214,3 +214,18 @@ def mark_delivered(*, message_id: int, by: Actor, at: datetime) -> Message:
         message.save()
         record(MessageEvent.DELIVERED, message, by, at, about=about_of(message), **_facts(message))
     return message
+
+
+@action
+def mark_bounced(*, message_id: int, error: str, by: Actor, at: datetime) -> Message:
+    """Records that a mail that was sent came back. Records `message.bounced`; a repeat changes nothing."""
+    known = Message.objects.get(pk=message_id)
+    about_of(known, lock=True)
+    message = Message.objects.select_for_update().get(pk=message_id)
+    if message.state not in (State.SENT, State.DELIVERED, State.UNCERTAIN):
+        return message
+    message.bounce()
+    _end(message, at, error)
+    message.save()
+    record(MessageEvent.BOUNCED, message, by, at, about=about_of(message), error=error[:500], **_facts(message))
+    return message

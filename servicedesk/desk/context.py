@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.roles import STAFF, Role
 from audit.rest import actor_of
 from incidents import permissions
+from integrations.permissions import can_read_mail
 from metrics.permissions import can_see_numbers
 from postmortems.permissions import can_read_any
 
@@ -28,6 +29,8 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         items.append((_("Post-mortems"), reverse("postmortems:list")))
     if can_see_numbers(actor):
         items.append((_("Reports"), reverse("reports:overview")))
+    if can_read_mail(actor):
+        items.append((_("Mail"), reverse("integrations:mails")))
     if settings.SERVICEDESK_MAILBOX:
         items.append((_("Mailbox"), reverse("notify:mailbox")))
     if actor.has_role(Role.ADMIN, Role.AUDITOR):

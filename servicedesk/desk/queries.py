@@ -15,6 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 import incidents.queries
+import integrations.queries
 import oncall.queries
 from accounts.roles import STAFF, Role
 from alerts.models import Alert
@@ -196,5 +197,6 @@ def surroundings(actor: Actor, incident: Incident, now: datetime) -> dict[str, A
         "alerts": list(Alert.objects.filter(incident=incident).select_related("source").order_by("-id")[:5]),
         "similar": incidents.queries.similar_to(actor, incident, 5),
         "others": incidents.queries.others_of_requester(actor, incident),
+        "mails": list(integrations.queries.mails_of(incident)[:10]),
         "postmortem": PostMortem.objects.visible_to(actor).filter(incident=incident).first(),
     }

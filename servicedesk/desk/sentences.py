@@ -31,6 +31,7 @@ from incidents.models import (
 LEFT_OUT = frozenset({
     "clock.started", "clock.terms_changed", "clock.cancelled", "incident.close_scheduled", "page.joined",
     "message.sent", "message.cancelled", "incident.file_attached", "clock.rebased",
+    "mail.judged",
 })  # fmt: skip
 #: Ways in that are worth a word beside the name.
 _CHANNELS = {"api": _("API"), "link": _("link"), "admin": _("settings"), "mail": _("mail")}
@@ -94,6 +95,7 @@ SENTENCES: dict[str, Any] = {
     "rating.given": _("rated it: %(score)s of 5"),
     "rating.changed": _("changed the rating from %(old)s to %(score)s of 5"),
     "rating.settled": _("settled the low rating"),
+    "message.bounced": _("got a mail back that did not reach the requester"),
     "message.failed": _("could not deliver a message"),
     "message.uncertain": _("does not know whether a message arrived"),
     "alert.fired": _("reported the alert “%(title)s”"),

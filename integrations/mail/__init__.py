@@ -1,0 +1,1 @@
+"""Mail in: what arrives is read, judged and folded here; nothing in this room writes."""
