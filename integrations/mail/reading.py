@@ -30,8 +30,8 @@ T = TypeVar("T")
 
 MOST_PARTS, DEEPEST, MOST_HEADERS = 500, 30, 500
 LONGEST_HEADER, LONGEST_TEXT, LONGEST_HTML = 8_000, 100_000, 500_000
-#: Of processor time: for the strict parser, and for the tolerant one after it.
-SECONDS = 2.0
+#: Of processor time, at least and for each megabyte: for the strict parser, and half of it for the tolerant one after.
+SECONDS, SECONDS_A_MEGABYTE = 1.0, 0.25
 CUT = "[…]"
 #: Parts that only prove or wrap the others.
 _WRAPPING = frozenset({
@@ -114,9 +114,10 @@ def identity_of(raw: bytes) -> str:
 def read(raw: bytes, seconds: float | None = None) -> Parsed:
     """The message; never raises. What could not be read is empty, and `broken` says why."""
     causes: list[str] = []
+    budget = SECONDS + SECONDS_A_MEGABYTE * len(raw) / 1e6 if seconds is None else seconds
     for policy, share in ((email.policy.default, 1.0), (email.policy.compat32, 0.5)):
         try:
-            with _at_most((SECONDS if seconds is None else seconds) * share):
+            with _at_most(budget * share):
                 return _read(BytesParser(policy=policy).parsebytes(raw))
         except MemoryError:
             raise

@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +116,16 @@ def test_any_message_is_read_judged_and_folded(heads: list[tuple[str, bytes]], b
     assert "\0" not in parsed.text + parsed.subject + "".join(one.name for one in parsed.files)
     assert parsed.everything.encode() or not parsed.everything
     assert len(identity_of(message)) == 64
+
+
+@pytest.mark.django_db
+@hypothesis.settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=8), BODIES)
+def test_any_message_is_stored_judged_and_never_an_error(heads: list[tuple[str, bytes]], body: list[bytes]) -> None:
+    lines = [b"From: eve@example.net", *(name.encode() + b": " + value for name, value in heads), b"", *body]
+    mail = arrive(b"\n".join(lines))
+    assert mail.judged_at is not None
+    assert bytes(mail.content.raw) == b"\n".join(lines)
 
 
 @pytest.mark.django_db
