@@ -338,13 +338,13 @@ CELERY_BEAT_SCHEDULE = {
         "notify.tasks.send_due": 1.0,
         "audit.tasks.sweep_deliveries": 5.0,
         "incidents.tasks.sweep": 5.0,
-        "integrations.tasks.fetch_mail": 20.0,
-        "integrations.tasks.judge_mail": 5.0,
         "audit.tasks.prune_idempotency": 3600.0,
         "metrics.tasks.sweep": 30.0,
         "metrics.tasks.send_digests": 20.0,
         "integrations.tasks.webhooks.sweep_webhooks": 1.0,
         "integrations.tasks.webhooks.prune_webhooks": 3600.0,
+        "integrations.tasks.fetch_mail": 20.0,
+        "integrations.tasks.judge_mail": 5.0,
         "servicedesk.tasks.heartbeat": 1.0,
     }.items()
 }

@@ -27,10 +27,10 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     items = [(_("Queue") if is_staff else _("My reports"), reverse("desk:queue"))]
     if can_read_any(actor):
         items.append((_("Post-mortems"), reverse("postmortems:list")))
-    if can_see_numbers(actor):
-        items.append((_("Reports"), reverse("reports:overview")))
     if can_read_mail(actor):
         items.append((_("Mail"), reverse("integrations:mails")))
+    if can_see_numbers(actor):
+        items.append((_("Reports"), reverse("reports:overview")))
     if settings.SERVICEDESK_MAILBOX:
         items.append((_("Mailbox"), reverse("notify:mailbox")))
     if actor.has_role(Role.ADMIN, Role.AUDITOR):
