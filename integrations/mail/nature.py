@@ -108,7 +108,8 @@ def _machine(parsed: Parsed, envelope_from: str | None) -> str:
 
 
 def _has_no_return(parsed: Parsed, envelope_from: str | None) -> bool:
-    if envelope_from is not None and envelope_from.strip("<> ") == "":
+    # Postfix names the null path so when it hands a message to a pipe.
+    if envelope_from is not None and envelope_from.strip("<> ").lower() in {"", "mailer-daemon"}:
         return True
     paths = parsed.all("return-path")
     return any(one.strip("<> ") == "" or "daemon" in one.lower() for one in paths)

@@ -102,6 +102,7 @@ def test_a_machines_answer_does_nothing(incident: Incident, heads: dict[str, str
 
 def test_the_null_return_path_of_the_envelope_counts(incident: Incident) -> None:
     assert arrive(answer_to(incident), envelope_from="").verdict == Verdict.IGNORED
+    assert arrive(answer_to(incident, "y"), envelope_from="MAILER-DAEMON").verdict == Verdict.IGNORED
     assert arrive(answer_to(incident, "x"), envelope_from="maria@example.org").verdict == Verdict.REPLIES
 
 
