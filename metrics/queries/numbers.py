@@ -205,15 +205,20 @@ def _quantiles(asked: Asked, found: Mapping[str, Spread]) -> dict[tuple[str, flo
 
 
 def _rank(asked: Asked, metric: Metric, place: buckets.Place) -> tuple[str, list[Any]]:
-    """The value of one rank within a bucket."""
+    """The value of one rank within a bucket; where all of them are alike, as deadlines make them, none is counted."""
     low, high = buckets.bounds(place.bucket)
     condition, values = asked.condition()
     value = value_of(metric)
-    statement = (
-        f"select {value} as v from {rows_of(metric)} where {value} >= %s and {value} < %s and {why_of(metric)} = 0 "  # noqa: S608  # nosec B608: names of our own definitions
-        f"and f.{metric.day} between %s and %s and {condition} order by 1 offset %s limit 1"
+    inside = (
+        f"(select {value} as v from {rows_of(metric)} where {value} >= %s and {value} < %s and {why_of(metric)} = 0 "  # noqa: S608  # nosec B608: names of our own definitions
+        f"and f.{metric.day} between %s and %s and {condition} order by 1"
     )
-    return statement, [low, high, asked.first, asked.last, *values, place.before]
+    given = [low, high, asked.first, asked.last, *values]
+    statement = (
+        f"select case when {inside} limit 1) = {inside} desc limit 1) then {inside} limit 1) "
+        f"else {inside} offset %s limit 1) end as v"
+    )
+    return statement, [*given * 4, place.before]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
