@@ -132,6 +132,11 @@ def confirm(
         raise Forbidden(f"only its requester says whether {incident.reference} works", remedy="close or reopen it")
     if works and incident.state == State.CLOSED:
         return incident
+    if incident.state != State.RESOLVED:
+        raise IllegalTransition(
+            f"{incident.reference} is {State(incident.state).label}, not resolved", field="state",
+            remedy="open a new linked incident" if incident.state == State.CLOSED else "write what is wrong",
+        )  # fmt: skip
     if not works:
         return reopen(incident=incident, by=by, at=at, reason=note or "still broken")
     if not is_held_by_workaround(incident):
