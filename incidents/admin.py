@@ -13,7 +13,7 @@ import incidents.actions
 from audit.actions import Invalid
 from audit.actor import Actor
 from audit.admin import ReadOnlyAdmin, TrackedAdmin, Transition
-from audit.rest import actor_of
+from audit.rest import actor_of, now_of
 from incidents import forms, permissions, queries
 from incidents.models import (
     Attachment,
@@ -194,6 +194,14 @@ class IncidentAdmin(TrackedAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj is not None else ()
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
+        """An auditor's look at a restricted incident stands in its timeline."""
+        actor = actor_of(request)
+        rows = Incident.objects.visible_to(actor).filter(pk=object_id if object_id.isdecimal() else 0)
+        if actor.has_role("auditor") and request.method == "GET":
+            incidents.actions.note_access(rows=rows, via="admin", by=actor, at=now_of(request))
+        return super().change_view(request, object_id, *args, **kwargs)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By the index of the full-text search, not by scanning."""

@@ -23,7 +23,7 @@ from incidents.actions.frame import (
 )
 from incidents.actions.telling import tell_follow_up, tell_held, tell_wake_up
 from incidents.events import IncidentEvent
-from incidents.models import HoldReason, Incident, ResolutionCode
+from incidents.models import FixKind, HoldReason, Incident, ResolutionCode
 
 LONGEST_HOLD = timedelta(days=400)
 
@@ -172,7 +172,8 @@ def follow_up(*, incident: Incident, by: Actor, at: datetime) -> Incident:
     if due is None or due > at or not is_followed_up_first(incident):
         return incident
     if len(incident.follow_ups) == 1:
-        return resolve(incident=incident, code=ResolutionCode.NO_ANSWER.value, by=by, at=at)
+        no_answer = ResolutionCode.NO_ANSWER.value
+        return resolve(incident=incident, code=no_answer, fix_kind=FixKind.NONE.value, by=by, at=at)
     left = incident.follow_ups[1:]
     while len(left) > 1 and left[0] <= at:
         due, left = left[0], left[1:]

@@ -41,7 +41,7 @@ def done(**more: Any) -> tuple[Incident, Actor]:
         ("article", {"no_article_reason": "happens once"}),
     ],
 )
-def test_a_person_says_what_the_rule_of_the_kind_asks_for(field: str, given: dict[str, str]) -> None:
+def test_a_person_says_what_the_rule_of_the_kind_asks_for(field: str, given: dict[str, Any]) -> None:
     asks("incident", field)
     incident, _ = done()
     agent = person(None, "incident_manager")

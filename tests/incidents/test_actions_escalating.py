@@ -132,7 +132,7 @@ def test_a_rule_on_the_priority_holds_from_the_opening() -> None:
 
 def test_an_auditors_look_at_a_restricted_incident_is_recorded_and_nobody_elses() -> None:
     incident = restrict(incident=IncidentFactory(team=TeamFactory()), reason="private", by=SYSTEM, at=AT)
-    other = IncidentFactory()
+    other: Incident = IncidentFactory()
     for role in ("auditor", "incident_manager"):
         note_access(rows=[incident, other], via="page", by=person(None, role), at=later(hours=1))
     assert kinds(incident) == ["opened", "restricted", "restricted_read"]
@@ -142,7 +142,7 @@ def test_an_auditors_look_at_a_restricted_incident_is_recorded_and_nobody_elses(
 def test_restricting_takes_a_reason_and_a_right_and_can_be_lifted() -> None:
     team = TeamFactory()
     agent, lead = person(None, "agent", teams=(team,)), person(None, "lead", leads=(team,))
-    incident = IncidentFactory(team=team)
+    incident: Incident = IncidentFactory(team=team)
     with pytest.raises(Forbidden):
         restrict(incident=incident, reason="private", by=agent, at=AT)
     with pytest.raises(Invalid):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 def held(reason: str = "awaiting_requester", **more: Any) -> tuple[Incident, Actor]:
     """On hold since a Monday, and its requester as actor."""
     caller = UserFactory(email="maria@example.org")
-    incident = IncidentFactory(requester=caller, assignee=UserFactory(email="ines@example.org"))
+    incident: Incident = IncidentFactory(requester=caller, assignee=UserFactory(email="ines@example.org"))
     incident = put_on_hold(incident=incident, hold_reason=reason, by=SYSTEM, at=AT, **more)
     return incident, person(caller, "requester")
 

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Team, User
 from audit.actor import SYSTEM
-from incidents.actions import close, comment, resolve
+from incidents.actions import close, comment, resolve, restrict
 from incidents.models import Incident
 from tests.accounts.factories import ApiKeyFactory, MembershipFactory, TeamFactory, UserFactory, bearer
 from tests.incidents.factories import AT, CategoryFactory, IncidentFactory, ParticipantFactory, ServiceFactory, later
@@ -391,3 +391,18 @@ def test_a_verb_by_rest_takes_few_statements(agent: APIClient, team: Team, djang
     agent.get(LIST)
     with django_assert_max_num_queries(10):
         agent.post(url(incident, "start"))
+
+
+def test_a_restricted_incident_is_absent_for_manager_admin_and_key_and_an_auditors_look_is_recorded(
+    team: Team, agent: APIClient, admin: APIClient
+) -> None:
+    incident = restrict(incident=IncidentFactory(team=team), reason="private", by=SYSTEM, at=AT)
+    for client in (admin, client_of(UserFactory(roles=["manager"])), client_of(None, "incidents:write")):
+        assert client.get(url(incident)).status_code == 404
+        assert client.get(LIST).json()["results"] == []
+        assert client.post(url(incident, "comments"), {"body": "x"}).status_code == 404
+    assert agent.get(url(incident)).json()["restricted_reason"] == "private"
+    auditor = client_of(UserFactory(roles=["auditor"]))
+    for address in (LIST, url(incident), url(incident, "timeline")):
+        assert auditor.get(address).status_code == 200
+    assert kinds(incident) == ["opened", "restricted", "restricted_read", "restricted_read", "restricted_read"]
