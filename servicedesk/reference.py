@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 
+from accounts.roles import Role
 from audit import subscriptions
 from servicedesk import settings as declared
 
@@ -73,39 +76,82 @@ def routes(patterns: list[Any] | None = None, prefix: str = "/") -> Iterator[tup
             yield here, one
 
 
-def _who(path: str, view: Any) -> str:
-    """How a route knows its caller; what a caller may see and do is decided by the predicates of the object's app."""
-    view_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
-    if path.startswith("/admin/"):
-        return "staff: admin changes, auditor reads; sign-in page open to all"
-    if path.startswith("/r/"):
-        return "the link's token; GET shows, POST acts"
-    if view_class is not None and hasattr(view_class, "permission_classes"):
-        names = {one.__name__ for one in view_class.permission_classes}
-        return "all" if names <= {"AllowAny"} else "API key or session; objects by `visible_to`"
-    module = view.__module__
-    if module.startswith(("servicedesk.desk", "postmortems", "incidents", "integrations")):
-        return "session; objects by `visible_to`"
-    return "all"
+#: The nine columns of the reviewed table of answers, in the order in which it is read.
+ROLES = tuple(role.value for role in Role)
+#: What an answer in that table means.
+ANSWERS = {
+    "yes": "it is done or shown",
+    "body": "may try: the empty request is refused for what it lacks",
+    "no": "403: may see the object, but not do this",
+    "404": "out of scope: as if there were none",
+    "sign in": "401, or the page to sign in",
+    "405": "not by this method",
+    "?": "new, nobody reviewed it yet",
+}
+#: Stands in the line of a new route until its answers are recorded and reviewed.
+UNREVIEWED = "?"
+Answers = dict[tuple[str, str], dict[str, str]]
 
 
-def _methods(view: Any) -> str:
+def methods_of(view: Any) -> tuple[str, ...]:
+    """The methods of a route that the table has a row for; HEAD and OPTIONS tell nothing of their own."""
     actions = getattr(view, "actions", None)
     if actions:
         # The framework adds `head` to a view's methods when it is called for the first time.
-        return ", ".join(sorted(one.upper() for one in actions if one != "head"))
+        return tuple(sorted(one.upper() for one in actions if one != "head"))
     view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
     if view_class is not None:
-        return ", ".join(one.upper() for one in ("get", "post", "patch", "put", "delete") if hasattr(view_class, one))
-    return "GET, POST" if "admin" in view.__module__ else "as its view allows"
+        return tuple(one.upper() for one in ("get", "post") if hasattr(view_class, one))
+    return ("GET", "POST")
+
+
+def asked() -> list[tuple[str, str]]:
+    """Every route with every method of it: what the table has to have a row for."""
+    return sorted({(path, method) for path, one in routes() for method in methods_of(one.callback)})
+
+
+def answers_file() -> Path:
+    """The reviewed table as data: one line for each route and method, one column for each role."""
+    return Path(settings.BASE_DIR) / "docs" / "authorisation.csv"
+
+
+def read_answers() -> Answers:
+    """Where two branches brought the same line, the reviewed one counts."""
+    found: Answers = {}
+    with answers_file().open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            known = found.setdefault((row["route"], row["method"]), dict.fromkeys(ROLES, UNREVIEWED))
+            known.update({role: row[role] for role in ROLES if row[role] != UNREVIEWED})
+    return found
+
+
+def as_table(answers: Answers) -> str:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["route", "method", *ROLES])
+    table.writerows([*key, *(answers[key][role] for role in ROLES)] for key in sorted(answers))
+    return text.getvalue()
+
+
+def authorisation_table() -> str:
+    """The reviewed answers for the routes of today; a new route gets a line that says that nobody reviewed it."""
+    answers = read_answers()
+    return as_table({key: answers.get(key, dict.fromkeys(ROLES, UNREVIEWED)) for key in asked()})
 
 
 def authorisation_page() -> str:
-    rows = sorted({(f"`{path}`", _methods(one.callback), _who(path, one.callback)) for path, one in routes()})
+    answers = read_answers()
+    rows = [
+        (f"`{path}`", method, *answers.get((path, method), dict.fromkeys(ROLES, UNREVIEWED)).values())
+        for path, method in asked()
+    ]
+    words = "\n".join(f"- `{word}`: {meaning}" for word, meaning in ANSWERS.items())
     return (
-        f"# Routes and who may use them\n{GENERATED}\nEvery route, by which right it is opened. What each role may do "
-        "with an object is the table in `incidents/permissions.py`.\n\n"
-        + _table(("Route", "Methods", "Opened by"), rows)
+        f"# Routes and who may use them\n{GENERATED}\nEvery route and method, and how it answers each of the nine "
+        "roles. The object is an incident of the team of agent, lead and responder, reported by the requester; "
+        "otherwise the newest row. A test asks all of it of a running desk and compares; `docs/authorisation.csv` is "
+        f"the reviewed table. Why it is so: the predicates in each app's `permissions.py`.\n\n{words}\n\n"
+        + _table(("Route", "Method", *(role.replace("_", " ") for role in ROLES)), rows)
     )
 
 
@@ -118,6 +164,7 @@ def openapi_document() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "reference/settings.md": settings_page,
     "reference/events.md": events_page,
+    "authorisation.csv": authorisation_table,
     "reference/authorisation.md": authorisation_page,
     "flows.md": flows_page,
     "openapi.yaml": openapi_document,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import django_filters
@@ -148,7 +149,7 @@ class IncidentViewSet(BulkRoute, FileRoutes, TrackedViewSet):
             page = self._page(pages, self._rows())
         return page
 
-    def _note_access(self, ids: list[int]) -> None:
+    def _note_access(self, ids: Sequence[int]) -> None:
         """An auditor's look at restricted rows of a list; anybody else's costs nothing."""
         if ids:
             rows = Incident.objects.filter(pk__in=ids)
