@@ -50,7 +50,8 @@ def all_tracked() -> dict[str, Tracked]:
 @functools.cache
 def is_configuration(label: str) -> bool:
     """Settings are what no incident owns: calendars, policies, matrices, teams, roles and the like."""
-    return not path_to_incident(all_tracked()[label].model)
+    model = all_tracked()[label].model
+    return model is not Incident and not path_to_incident(model)
 
 
 @functools.cache

@@ -180,6 +180,7 @@ def test_what_hangs_on_an_incident_is_found_by_its_links() -> None:
     participant = tables.all_tracked()["incidents.participant"].model
     assert tables.path_to_incident(participant) == ("incident",)
     assert not tables.is_configuration("incidents.participant")
+    assert not tables.is_configuration("incidents.incident")
     assert tables.is_configuration("sla.calendar")
 
 
