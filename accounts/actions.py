@@ -150,18 +150,25 @@ def set_password(*, user: User, password: str, by: Actor, at: datetime) -> User:
 
 
 def _refuse_last_admin(user: User, doing: str) -> None:
-    """Two admins who remove each other at once queue up at the group's row, so that one of them stays."""
+    """Two admins who remove each other at once queue up at the group's row, so that one of them stays.
+
+    An admin who can't sign in saves nobody, so only those with a password count.
+    """
     group = Group.objects.select_for_update(no_key=True).get(name=Role.ADMIN)
-    admins = set(RoleGrant.objects.filter(group=group, user__is_active=True).values_list("user_id", flat=True))
-    if admins == {user.pk}:
-        raise LastAdmin(f"{user} is the last administrator and can't be {doing}", remedy="make another one first")
+    grants = RoleGrant.objects.filter(group=group, user__is_active=True).select_related("user")
+    admins = {one.user_id: one.user for one in grants}
+    if user.pk in admins and not any(one.can_sign_in for one in admins.values() if one.pk != user.pk):
+        raise LastAdmin(
+            f"{user} is the last administrator who can sign in and can't be {doing}",
+            remedy="make another one with a password first",
+        )
 
 
 @action
 def deactivate_user(
     *, user: User, by: Actor, at: datetime, reason: str = "", expected_version: int | None = None
 ) -> User:
-    """Ends a person's access in one step: sessions and keys are dead at once. Idempotent; the account stays.
+    """Ends a person's access in one step: sessions and keys are dead at once and for good. Idempotent.
 
     Refused without the right and for the last admin. Records `user.deactivated`; the apps above move the person's
     incidents, pages and shifts.
@@ -173,6 +180,7 @@ def deactivate_user(
     if not fresh.is_active:
         return fresh
     fresh.is_active = False
+    fresh.session_round += 1
     fresh.save()
     keys = list(ApiKey.objects.select_for_update(no_key=True).filter(user=fresh, revoked_at=None).order_by("id"))
     for key in keys:

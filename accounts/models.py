@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zoneinfo
+from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -22,16 +21,12 @@ from django.utils.translation import gettext_lazy as _
 from accounts.roles import STAFF, Role
 from audit.actor import Actor
 from audit.models import Tracked, personal, records
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones()) - {"localtime", "Factory"}
+from audit.zones import is_zone
 
 
 def validate_time_zone(value: str) -> None:
-    """Refuses a zone that the time zone database does not know."""
-    if value not in _zones():
+    """Refuses a zone that the time zone database does not know, or that means another one on each machine."""
+    if not is_zone(value):
         raise ValidationError(
             _("“%(value)s” is no time zone: choose one like Europe/Madrid."), code="zone", params={"value": value}
         )
@@ -156,6 +151,8 @@ class User(AbstractBaseUser, Tracked):
     site = models.ForeignKey(Site, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("site"))
     is_active = models.BooleanField(_("active"), default=True, editable=False)
     is_staff = models.BooleanField(_("works at the desk"), default=False, editable=False)
+    #: Part of every session's hash: raised when somebody leaves, so that no old session revives.
+    session_round = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=models.Func(function="clock_timestamp"), editable=False)
     groups = models.ManyToManyField(
         Group,
@@ -167,7 +164,7 @@ class User(AbstractBaseUser, Tracked):
     )
 
     objects: ClassVar[UserManager] = UserManager()
-    history = records(exclude=["password"])
+    history = records(exclude=["password", "session_round"])
 
     EMAIL_FIELD = "email"
     USERNAME_FIELD = "email"
@@ -189,6 +186,21 @@ class User(AbstractBaseUser, Tracked):
 
     def get_short_name(self) -> str:
         return (self.name or self.email).split(" ")[0]
+
+    @property
+    def can_sign_in(self) -> bool:
+        """Active and with a password that can be given."""
+        return self.is_active and bool(self.password) and self.has_usable_password()
+
+    def get_session_auth_hash(self) -> str:
+        return self._of_round(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The hashes under former secret keys."""
+        return map(self._of_round, super().get_session_auth_fallback_hash())
+
+    def _of_round(self, digest: str) -> str:
+        return f"{digest}.{self.session_round}" if self.session_round else digest
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Django's permissions decide nothing here: predicates on the actor's roles do."""

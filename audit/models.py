@@ -8,12 +8,14 @@ from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import DatabaseError, models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from audit.context import stamp
+from audit.texts import is_blank, without_bidi
 
 #: The hash format of the history; its name is part of every hash (docs/adr/0001-history-hash.md).
 FORMAT = "servicedesk.history.1"
@@ -184,6 +186,24 @@ class Tracked(models.Model):
         finally:
             del self._expected
         self._remember(named)
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Also takes controls of direction out of what is one line, and refuses a text that shows nothing."""
+        errors: dict[str, Any] = {}
+        for field in self._meta.concrete_fields:
+            value = self.__dict__.get(field.attname)
+            if not isinstance(value, str) or not value or not isinstance(field, models.CharField | models.TextField):
+                continue
+            if isinstance(field, models.CharField) and (plain := without_bidi(value)) != value:
+                setattr(self, field.attname, value := plain)
+            if not field.blank and is_blank(value) and field.name not in (exclude or ()):
+                errors[field.name] = [_("This text shows nothing: give one that can be read.")]
+        try:
+            super().clean_fields(exclude=exclude)
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
 
     @classmethod
     def from_db(  # type: ignore[override]  # the stubs know a later Django's arguments

@@ -7,6 +7,7 @@ from typing import Any
 
 import holidays
 
+from audit.zones import is_zone
 from sla.businesstime import WALL_CLOCK, InvalidCalendar, WorkCalendar
 
 #: Public holidays are written out for these years; a calendar older or younger than them is saved again.
@@ -49,6 +50,8 @@ def calendar(
     region: str = "",
 ) -> dict[str, Any]:
     """The definition that a version keeps, in the normal form of `WorkCalendar.to_json` plus the holidays' names."""
+    if not is_zone(zone):
+        raise InvalidDefinition("zone", f"Unknown time zone {zone!r}; use an IANA name such as Europe/Berlin.")
     try:
         WorkCalendar(zone, WALL_CLOCK.week)
     except InvalidCalendar as error:

@@ -34,7 +34,7 @@ class SiteFactory(DjangoModelFactory[Site]):
 
 
 class UserFactory(DjangoModelFactory[User]):
-    """A person without a password; `roles` are granted as a migration would, without an event."""
+    """A person whose password nobody knows; `roles` are granted as a migration would, without an event."""
 
     class Meta:
         model = User
@@ -42,7 +42,7 @@ class UserFactory(DjangoModelFactory[User]):
 
     email = factory.Sequence(lambda n: f"person{n}@example.org")
     name = factory.Sequence(lambda n: f"Person {n}")
-    password = "!"
+    password = "pbkdf2_sha256$1$salt$of-nothing-that-anybody-knows"
 
     @factory.post_generation
     def roles(self: Any, create: bool, extracted: list[str] | None, **more: Any) -> None:

@@ -131,6 +131,9 @@ def test_the_last_admin_can_neither_leave_nor_be_demoted() -> None:
     for act in (actions.deactivate_user, lambda **more: actions.revoke_role(role="admin", **more)):
         with pytest.raises(actions.LastAdmin):
             act(user=boss, by=actor_for(boss), at=AT)
+    UserFactory(roles=["admin"], password="!")
+    with pytest.raises(actions.LastAdmin, match="can sign in"):
+        actions.deactivate_user(user=boss, by=actor_for(boss), at=AT)
     UserFactory(roles=["admin"])
     actions.deactivate_user(user=boss, by=actor_for(boss), at=AT)
 

@@ -95,6 +95,10 @@ def test_the_session_of_a_leaver_is_dead_at_once() -> None:
     actions.deactivate_user(user=user, by=SYSTEM, at=AT)
     assert client.get("/api/v1/users/").status_code == 401
     assert client.get("/admin/").status_code == 302
+    actions.reactivate_user(user=user, by=SYSTEM, at=AT)
+    assert client.get("/api/v1/users/").status_code == 401
+    client.force_login(User.objects.get(pk=user.pk))
+    assert client.get("/api/v1/users/").status_code == 200
 
 
 # --- the page -------------------------------------------------------------------------------------------------------

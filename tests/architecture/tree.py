@@ -25,6 +25,9 @@ _RULES = (
 )  # fmt: skip
 
 
+_RULES += ("audit/texts.py", "audit/zones.py")
+
+
 @functools.cache
 def files(*packages: str) -> tuple[Path, ...]:
     found = [path for package in packages or PACKAGES for path in (ROOT / package).rglob("*.py")]
