@@ -30,7 +30,9 @@ KINDS: dict[str, Kind] = {
         "A level of a round was notified; level 0 is the fallback.", ("round", "level", "users", "names", "messages")
     ),
     PageEvent.UNREACHABLE: Kind("Nobody of a level can be reached; the fallback is told.", ("round", "level")),
-    PageEvent.ESCALATED: Kind("Nobody confirmed in time, so the page went on.", ("round", "level", "cause")),
+    PageEvent.ESCALATED: Kind(
+        "Nobody confirmed in time, or nobody could be reached: the page went on.", ("round", "level", "cause")
+    ),
     PageEvent.CONTACT_FAILED: Kind(
         "A contact could not be reached; the next contact or level is tried at once.", ("level", "user", "next")
     ),
@@ -38,7 +40,10 @@ KINDS: dict[str, Kind] = {
     PageEvent.EXTENDED: Kind("The holder asked for more time.", ("user", "until")),
     PageEvent.TIMED_OUT: Kind("The holder's time ran out, so the page runs again.", ("user", "round")),
     PageEvent.PASSED_ON: Kind("Somebody passed the page on.", ("user", "level")),
-    PageEvent.EXHAUSTED: Kind("Every round went unanswered; fallback and admins are told.", ("rounds", "fallback")),
+    PageEvent.EXHAUSTED: Kind(
+        "Every round went unanswered or reached nobody; fallback and admins are told.",
+        ("rounds", "fallback", "unreached", "reached"),
+    ),
     PageEvent.STOPPED: Kind("The page ended, because its incident did.", ("cause",)),
     PageEvent.LINK_RENEWED: Kind("A new link was sent to the person of an expired one.", ("user", "level")),
 }

@@ -64,6 +64,7 @@ def _shown(request: HttpRequest, link: ResponderLink) -> dict[str, Any]:
         "incident": page.incident,
         "now": now,
         "names": ", ".join(str(user) for user in queries.next_people(page, now)),
+        **queries.unreached_of(page),
         "desk_url": f"{settings.SERVICEDESK_URL}/desk/{page.incident.reference}/",
     }
 

@@ -37,9 +37,9 @@ SENTENCES: dict[str, str] = {
     "alert.recovered": "Alert recovered at {source}: {title}",
     "page.started": "Paging began",
     "page.notified": "Level {level} was notified",
-    "page.escalated": "The page escalated: nobody had answered",
+    "page.escalated": "The page escalated: {cause}",
     "page.acknowledged": "{who} answered the page",
-    "page.exhausted": "The page ran out: nobody answered on any level",
+    "page.exhausted": "The page ran out of levels: {cause}",
     "page.timed_out": "The acknowledgement timed out; paging began again",
     "clock.threshold_reached": "{percent} % of the time to {target} was used up",
     "clock.breached": "The time to {target} ran out",
@@ -53,6 +53,8 @@ def is_told(kind: str) -> bool:
 
 def sentence(kind: str, who: str, data: Mapping[str, object], reason: str, meaning: str) -> str:
     """One line of the timeline; an event whose data lack a key of its sentence falls back to its declared meaning."""
+    if kind == "page.exhausted":
+        data = {**data, "cause": "nobody could be reached" if data.get("reached") is False else "nobody confirmed"}
     try:
         told = SENTENCES[kind].format(who=who, **{key: value for key, value in data.items() if key != "who"})
     except (KeyError, IndexError, ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from oncall.models import (
     Schedule,
 )
 from oncall.permissions import can_change_policy, can_change_schedule
-from oncall.queries import layer_of
+from oncall.queries import layer_of, responders_among
 from oncall.rotation import InvalidRotation
 from oncall.weekhours import InvalidRestriction
 
@@ -120,8 +120,20 @@ def _replace_layers(schedule: Schedule, wanted: Sequence[Mapping[str, Any]]) -> 
             raise Invalid(
                 _("nobody active is in this layer"), field=f"{where}.members", remedy=_("add somebody or remove it")
             )
+        _refuse_who_may_not_respond(people, f"{where}.members")
         _save(layer, where)
         _replace_members(layer, people)
+
+
+def _refuse_who_may_not_respond(people: Iterable[User], field: str) -> None:
+    """A page to somebody who may not confirm it would end in silence."""
+    active = [user for user in people if user.is_active]
+    able = responders_among(user.pk for user in active)
+    if unable := sorted({str(user) for user in active if user.pk not in able}):
+        raise Invalid(
+            _("%(names)s may not respond to pages") % {"names": ", ".join(unable)}, field=field,
+            remedy=_("name others, or give them the role responder first"),
+        )  # fmt: skip
 
 
 def _check_rotation(layer: Layer, zone: str, people: Sequence[int], where: str) -> None:
@@ -160,6 +172,7 @@ def _replace_overrides(schedule: Schedule, wanted: Sequence[Mapping[str, Any]]) 
         known[key].delete()
     for index, (key, values) in enumerate(zip(keys, wanted, strict=True)):
         if key not in known:
+            _refuse_who_may_not_respond([values["user"]], f"overrides.{index}.user")
             row = Override(schedule=schedule, **{name: values[name] for name in ("user", "starts_at", "ends_at")})
             _save(row, f"overrides.{index}")
 
@@ -186,6 +199,7 @@ def save_policy(
         setattr(row, name, values[name])
     row.changed_at = at
     _refuse_loop(row)
+    _check_fallback(row)
     _save(row)
     if "levels" in values or created:
         _replace_levels(row, values.get("levels", []))
@@ -206,6 +220,16 @@ def _refuse_loop(policy: EscalationPolicy) -> None:
             )  # fmt: skip
         ids.add(following.pk)
         following = following.fallback_policy
+
+
+def _check_fallback(policy: EscalationPolicy) -> None:
+    if policy.fallback_user is not None:
+        _refuse_who_may_not_respond([policy.fallback_user], "fallback_user")
+    if policy.fallback_team is not None and not _has_somebody({"team": policy.fallback_team}):
+        raise Invalid(
+            _("nobody in %(team)s may respond to pages") % {"team": policy.fallback_team}, field="fallback_team",
+            remedy=_("name another team, or put a responder into it"),
+        )  # fmt: skip
 
 
 def _refuse_rush(policy: EscalationPolicy) -> None:
@@ -240,6 +264,9 @@ def _check_targets(targets: Sequence[Mapping[str, Any]], where: str) -> None:
             _("nobody is in this level"), field=f"{where}.targets",
             remedy=_("add an active person, or a team or schedule with one"),
         )  # fmt: skip
+    _refuse_who_may_not_respond(
+        (user for one in targets if isinstance(user := one.get("user"), User)), f"{where}.targets"
+    )
     for one in targets:
         if sum(one.get(kind) is not None for kind in ("user", "team", "schedule")) != 1:
             raise Invalid(
@@ -255,10 +282,9 @@ def _has_somebody(target: Mapping[str, Any]) -> bool:
     if isinstance(user, User):
         return user.is_active
     if isinstance(team, Team):
-        return bool(members_of(team.pk))
-    return isinstance(schedule, Schedule) and (
-        RotationMember.objects.filter(layer__schedule=schedule, user__is_active=True).exists()
-    )
+        return bool(responders_among(one.pk for one in members_of(team.pk)))
+    people = RotationMember.objects.filter(layer__schedule=schedule, user__is_active=True)
+    return isinstance(schedule, Schedule) and bool(responders_among(people.values_list("user_id", flat=True)))
 
 
 def _target_key(target: Mapping[str, Any]) -> tuple[int | None, int | None, int | None]:

@@ -13,7 +13,7 @@ from notify.wakeup import wake_after_commit
 from oncall.actions.holding import locked
 from oncall.actions.paging import SWEEP
 from oncall.events import PageEvent
-from oncall.models import Page, PageNotification, PageState
+from oncall.models import Page, PageNotification, PageState, ResponderLink
 
 #: States in which a message may still reach its person, or may have.
 HOPEFUL = (State.QUEUED, State.SENT, State.DELIVERED, State.UNCERTAIN)
@@ -54,7 +54,11 @@ def _due_now(page: Page, at: datetime) -> None:
 
 @action
 def pass_on_for_leaver(*, user: User, by: Actor, at: datetime) -> list[Page]:
-    """Makes the pages due now that wait for somebody who left: theirs to confirm, or confirmed by them."""
+    """Makes the pages due now that wait for somebody who left: theirs to confirm, or confirmed by them.
+
+    Their links are dead for good, also should they come back.
+    """
+    ResponderLink.objects.filter(user=user, expires_at__gt=at).update(expires_at=at)
     mine = Page.objects.filter(state=PageState.ACKNOWLEDGED, acknowledged_by=user)
     asked = Page.objects.running().filter(notifications__user=user)
     # Incidents are locked in id order, as everywhere.

@@ -146,6 +146,7 @@ def message_of(page: Page, user: User, at: datetime) -> tuple[dict[str, str], di
         "next_at": page.escalate_at.astimezone(zoneinfo.ZoneInfo(user.time_zone)) if page.escalate_at else None,
         "zone": user.time_zone,
         "names": ", ".join(names),
+        **queries.unreached_of(page),
     }
     with translation.override(user.locale):
         subject = str(render_to_string("oncall/page_subject.txt", shown))

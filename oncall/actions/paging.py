@@ -20,6 +20,7 @@ from oncall.queries.pages import fallback_targets
 from oncall.steps import next_step
 
 SWEEP = "oncall.tasks.sweep"
+UNANSWERED, UNREACHED = "nobody confirmed", "nobody could be reached"
 INCIDENT = "incident"
 
 
@@ -117,7 +118,7 @@ def start_pages_for_clock(
 
 @action
 def escalate(
-    *, page_id: int, by: Actor, at: datetime, cause: str = "nobody confirmed", step: tuple[int, int] | None = None
+    *, page_id: int, by: Actor, at: datetime, cause: str = UNANSWERED, step: tuple[int, int] | None = None
 ) -> Page:
     """Takes a running page whose time has come to its next step; does nothing when it is not due (any more).
 
@@ -160,6 +161,8 @@ def advance(page: Page, by: Actor, at: datetime, *, cause: str, holder: User | N
             _exhaust(page, by, at)
             return
         first = page.level == 0 and page.round == 1
+        if cause == UNANSWERED and page.level and not _was_told(page):
+            cause = UNREACHED
         if found[0] != page.round:
             page.round_started_at = at
         page.round, page.level = found
@@ -173,8 +176,13 @@ def advance(page: Page, by: Actor, at: datetime, *, cause: str, holder: User | N
             people = [holder, *(user for user in people if user.pk != holder.pk)]
         if notify_people(page, people, by, at) or _unreachable(page, by, at):
             break
+        cause = UNREACHED
     page.save()
     wake_after_commit(SWEEP)
+
+
+def _was_told(page: Page) -> bool:
+    return page.notifications.filter(round=page.round, level=page.level).exists()
 
 
 def _unreachable(page: Page, by: Actor, at: datetime) -> bool:
@@ -194,11 +202,16 @@ def fallback_or_admins(page: Page, at: datetime) -> list[User]:
 
 def _exhaust(page: Page, by: Actor, at: datetime) -> None:
     """The end of the last round, as a round of its own: fallback and admins are told, the fallback policy starts."""
-    page.exhaust(at)
+    unreached = queries.unreached_levels(page)
+    reached = len(unreached) < len(page.levels)
+    page.exhaust(at, UNANSWERED if reached else UNREACHED)
     rounds, page.round, page.level = page.round, page.round + 1, FALLBACK
     page.save()
     told = notify_people(page, _each_once(fallback_or_admins(page, at), queries.admins()), by, at, last_resort=True)
-    record(PageEvent.EXHAUSTED, page, by, at, about=page.incident, rounds=rounds, fallback=[user.pk for user in told])
+    record(
+        PageEvent.EXHAUSTED, page, by, at, about=page.incident, rounds=rounds, fallback=[user.pk for user in told],
+        unreached=unreached, reached=reached,
+    )  # fmt: skip
     policy = EscalationPolicy.objects.filter(pk=page.snapshot["fallback"].get("policy") or 0, is_active=True).first()
     if policy is not None:
         start_page(

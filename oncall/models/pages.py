@@ -133,8 +133,8 @@ class Page(FSMModelMixin, models.Model):
         self.escalate_at = at
 
     @transition(state, source=PageState.RUNNING, target=PageState.EXHAUSTED)
-    def exhaust(self, at: datetime) -> None:
-        self.escalate_at, self.ended_at, self.end_cause = None, at, "nobody confirmed"
+    def exhaust(self, at: datetime, cause: str) -> None:
+        self.escalate_at, self.ended_at, self.end_cause = None, at, cause[:200]
 
     @transition(
         state,

@@ -8,8 +8,11 @@ from oncall.queries.pages import (
     pages_of,
     people_of_targets,
     policy_of,
+    responders_among,
     shares_that_page,
     snapshot_of,
+    unreached_levels,
+    unreached_of,
 )
 from oncall.queries.rotas import final_row, gaps_of, layer_of, who_is_on_call
 
@@ -24,7 +27,10 @@ __all__ = [
     "pages_of",
     "people_of_targets",
     "policy_of",
+    "responders_among",
     "shares_that_page",
     "snapshot_of",
+    "unreached_levels",
+    "unreached_of",
     "who_is_on_call",
 ]

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from accounts.models import User
+from django.db.models import Exists, OuterRef
+
+from accounts.models import RoleGrant, User
 from accounts.queries import members_of
 from accounts.roles import Role
 from audit.queries import fetch, kept
 from incidents.models import Incident
+from incidents.permissions import RESPONDERS
 from notify.models import token_hash
-from oncall.models import BreachRule, EscalationPolicy, Page, PolicyAssignment, ResponderLink, Schedule
+from oncall.models import BreachRule, EscalationPolicy, Page, PageState, PolicyAssignment, ResponderLink, Schedule
 from oncall.queries.rotas import who_is_on_call
 from oncall.steps import next_step
 
@@ -64,12 +67,22 @@ def snapshot_of(policy: EscalationPolicy, *, delay_scale: float = 1.0, chain: It
 
 
 def people_of_targets(targets: Iterable[dict[str, Any]], at: datetime) -> list[User]:
-    """Whom targets of a snapshot mean at an instant: active people, each once, in the order of the targets."""
+    """Whom targets of a snapshot mean at an instant: active people who may respond, each once, in order."""
     found: dict[int, User] = {}
     for target in targets:
         for user in _people_of(target, at):
             found.setdefault(user.pk, user)
-    return list(found.values())
+    able = responders_among(found)
+    return [user for user in found.values() if user.pk in able]
+
+
+def responders_among(user_ids: Iterable[int]) -> frozenset[int]:
+    """Who of them has a role by which one confirms and works on an incident."""
+    wanted = list(user_ids)
+    if not wanted:
+        return frozenset()
+    held = RoleGrant.objects.filter(user_id__in=wanted, group__name__in=RESPONDERS)
+    return frozenset(held.values_list("user_id", flat=True))
 
 
 def _people_of(target: dict[str, Any], at: datetime) -> list[User]:
@@ -95,6 +108,18 @@ def fallback_targets(page: Page) -> list[dict[str, Any]]:
     return [{kind: fallback[kind]} for kind in ("user", "team") if fallback.get(kind)]
 
 
+def unreached_levels(page: Page) -> list[int]:
+    """The levels on which no round reached anybody: asked in vain is another thing than not asked at all."""
+    told = set(page.notifications.values_list("level", flat=True).distinct())
+    return [number for number in range(1, len(page.levels) + 1) if number not in told]
+
+
+def unreached_of(page: Page) -> dict[str, Any]:
+    """What an exhausted page says of why: nobody confirmed, or some level or all of them reached nobody."""
+    levels = unreached_levels(page) if page.state == PageState.EXHAUSTED else []
+    return {"unreached": ", ".join(map(str, levels)), "unreached_all": len(levels) == len(page.levels)}
+
+
 def admins() -> list[User]:
     return list(User.objects.active().filter(groups__name=Role.ADMIN).order_by("pk").distinct())
 
@@ -111,9 +136,10 @@ def pages_of(incident: Incident) -> list[Page]:
 
 
 def link_of(token: str) -> ResponderLink | None:
-    """The link of a token, with what its page shows; None for an unknown token and for somebody who left."""
+    """The link of a token, with what its page shows; None for an unknown token and for who left or lost all roles."""
+    roles = RoleGrant.objects.filter(user_id=OuterRef("user_id"), group__name__in=RESPONDERS)
     return (
-        ResponderLink.objects.filter(token_hash=token_hash(token), user__is_active=True)
+        ResponderLink.objects.filter(Exists(roles), token_hash=token_hash(token), user__is_active=True)
         .select_related("user", "page__incident__service", "page__acknowledged_by").first()
     )  # fmt: skip
 

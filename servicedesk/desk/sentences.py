@@ -83,13 +83,13 @@ SENTENCES: dict[str, Any] = {
     "page.started": _("began to page by %(policy)s"),
     "page.notified": _("paged %(users)s (round %(round)s, level %(level)s)"),
     "page.unreachable": _("reached nobody on level %(level)s"),
-    "page.escalated": _("escalated to level %(level)s: nobody had confirmed"),
+    "page.escalated": _("escalated to level %(level)s: %(why)s"),
     "page.contact_failed": _("could not reach %(user)s"),
     "page.acknowledged": _("stopped the page: %(user)s has it"),
     "page.extended": _("asked for more time, until %(until)s"),
     "page.timed_out": _("ran the page again: the time of %(user)s ran out"),
     "page.passed_on": _("passed the page on"),
-    "page.exhausted": _("ran out of levels: nobody confirmed in %(rounds)s rounds"),
+    "page.exhausted": _("ran out of levels in %(rounds)s rounds: %(why)s"),
     "page.stopped": _("ended the page"),
     "page.link_renewed": _("sent %(user)s a new link"),
     "rating.given": _("rated it: %(score)s of 5"),
@@ -155,14 +155,17 @@ class Told:
     meaning: str
 
 
-def tell(events: Iterable[Event]) -> list[Told]:
-    """The events as sentences; whom and what they name is read in one query for each kind of thing."""
+def tell(events: Iterable[Event], reader: Incident | None = None) -> list[Told]:
+    """The events as sentences; whom and what they name is read in one query for each kind of thing.
+
+    `reader` is the incident whose requester reads: then no key is named.
+    """
     kept = [one for one in events if one.kind not in LEFT_OUT]
     names = _names_in(kept)
-    return [_told(one, names) for one in kept]
+    return [_told(one, names, reader) for one in kept]
 
 
-def _told(event: Event, names: Mapping[type[Any], Mapping[int, str]]) -> Told:
+def _told(event: Event, names: Mapping[type[Any], Mapping[int, str]], reader: Incident | None) -> Told:
     declared = subscriptions.declared_kinds().get(event.kind)
     meaning = declared.meaning if declared else ""
     template = SENTENCES.get(event.kind)
@@ -170,6 +173,8 @@ def _told(event: Event, names: Mapping[type[Any], Mapping[int, str]]) -> Told:
     text = str(template) % words if template else meaning or event.kind
     is_person = event.actor_kind in ("person", "key")
     who = event.actor_label if is_person else _now("the desk")
+    if is_person and reader is not None:
+        who = incidents.queries.name_for_requester(event, reader)
     channel = str(_CHANNELS.get(event.channel, "")) if is_person else ""
     return Told(event.at, who, channel, text, event.reason, meaning)
 
@@ -192,6 +197,9 @@ def _words(event: Event, names: Mapping[type[Any], Mapping[int, str]]) -> dict[s
     data = event.data
     words = {key: _word(key, value, names) for key, value in data.items()
              if value not in (None, "", []) and not isinstance(value, dict)}  # fmt: skip
+    if event.kind in ("page.escalated", "page.exhausted"):
+        unreached = data.get("reached") is False or data.get("cause") == "nobody could be reached"
+        words["why"] = _now("nobody could be reached") if unreached else _now("nobody confirmed")
     if event.kind == "incident.assigned":
         owner = [words[key] for key in ("team", "assignee") if key in words]
         words["owner"] = ", ".join(owner) or _now("nobody")

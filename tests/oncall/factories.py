@@ -59,7 +59,7 @@ class RotationMemberFactory(DjangoModelFactory[RotationMember]):
 
     layer = factory.SubFactory(LayerFactory)
     position = factory.Sequence(lambda n: n + 1)
-    user = factory.SubFactory(UserFactory)
+    user = factory.SubFactory(UserFactory, roles=["responder"])
 
 
 class OverrideFactory(DjangoModelFactory[Override]):
@@ -108,6 +108,11 @@ class BreachRuleFactory(DjangoModelFactory[BreachRule]):
         model = BreachRule
 
     name = factory.Sequence(lambda n: f"Rule {n}")
+
+
+def responder(**given: Any) -> User:
+    """Somebody who may respond to pages."""
+    return UserFactory(roles=["responder"], **given)
 
 
 def person(name: str, *, contacts: int = 1, roles: tuple[str, ...] = ("responder",)) -> User:

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from oncall.models import EscalationPolicy, Layer, Page, Schedule
 from tests.accounts.factories import UserFactory
-from tests.oncall.factories import Desk, desk
+from tests.oncall.factories import Desk, desk, responder
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(
@@ -67,7 +67,7 @@ def test_what_the_desk_writes_can_be_looked_at_without_its_secrets(paged: Desk, 
 
 
 def test_a_rota_is_made_and_changed_as_a_whole() -> None:
-    UserFactory(email="olu@example.org")
+    responder(email="olu@example.org")
     client = client_of("admin")
     form = {"name": "Primary", "zone": "Europe/Madrid", "layers": layers("olu@example.org"), "overrides": "[]"}
     answer = client.post(reverse("admin:oncall_schedule_add"), form)
@@ -102,7 +102,7 @@ def policy_form(**given: Any) -> dict[str, Any]:
 
 
 def test_a_policy_is_made_and_refused_when_it_would_page_nobody() -> None:
-    UserFactory(email="olu@example.org")
+    responder(email="olu@example.org")
     UserFactory(email="gone@example.org", is_active=False)
     client, add = client_of("admin"), reverse("admin:oncall_escalationpolicy_add")
     nobody = json.dumps([{"delay_s": 300, "targets": [{"user": "gone@example.org"}]}])
@@ -130,7 +130,7 @@ def test_a_page_is_acknowledged_by_a_button(paged: Desk) -> None:
 def test_a_contact_is_added_and_vouched_for() -> None:
     from notify.models import Contact
 
-    client, user = client_of("admin"), UserFactory()
+    client, user = client_of("admin"), responder()
     form = {
         "user": user.pk,
         "channel": "mail",

@@ -11,7 +11,7 @@ from accounts.models import User
 from incidents.models import Incident
 from oncall.models import BreachRule, EscalationPolicy, Page, Schedule
 from tests.accounts.factories import ApiKeyFactory, UserFactory, bearer
-from tests.oncall.factories import AT, Desk, desk, service
+from tests.oncall.factories import AT, Desk, desk, responder, service
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1"
@@ -56,7 +56,7 @@ def fields(answer: Any) -> set[str]:
 
 
 def test_a_rota_is_made_read_changed_and_asked(admin: APIClient) -> None:
-    olu, wen = UserFactory(name="Olu"), UserFactory()
+    olu, wen = responder(name="Olu"), responder()
     made = admin.post(f"{API}/schedules/", rota(olu, wen))
     assert made.status_code == 201, made.json()
     address = f"{API}/schedules/{made.json()['id']}/"
@@ -91,14 +91,14 @@ def test_a_rota_is_made_read_changed_and_asked(admin: APIClient) -> None:
     ],
 )
 def test_a_bad_rota_answers_400_with_the_field(admin: APIClient, change: dict[str, Any], field: str) -> None:
-    answer = admin.post(f"{API}/schedules/", {**rota(UserFactory()), **change})
+    answer = admin.post(f"{API}/schedules/", {**rota(responder()), **change})
     assert answer.status_code == 400
     assert field in fields(answer)
     assert not Schedule.objects.exists()
 
 
 def test_a_policy_is_made_assigned_and_refused_when_it_loops(admin: APIClient) -> None:
-    olu, payments = UserFactory(), service()
+    olu, payments = responder(), service()
     body = {"name": "P", "levels": [{"delay_s": 300, "targets": [{"user": olu.pk}]}]}
     made = admin.post(f"{API}/escalation-policies/", body)
     assert made.status_code == 201, made.json()

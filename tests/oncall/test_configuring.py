@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.oncall.factories import (
     OverrideFactory,
     RotationMemberFactory,
     ScheduleFactory,
+    responder,
     service,
 )
 
@@ -50,7 +52,7 @@ def save_policy(by: Actor, *levels: dict[str, Any], **given: Any) -> EscalationP
 
 
 def test_people_take_turns_at_the_wall_clock_hour_of_the_zone(admin: Actor) -> None:
-    olu, wen = UserFactory(), UserFactory()
+    olu, wen = responder(), responder()
     schedule = save(admin, layers=[layer(olu, wen)])
     summer = dt.datetime(2026, 4, 6, 7, 0, tzinfo=dt.UTC)
     assert queries.who_is_on_call(schedule, MONDAY) == [olu]
@@ -60,7 +62,7 @@ def test_people_take_turns_at_the_wall_clock_hour_of_the_zone(admin: Actor) -> N
 
 
 def test_the_highest_layer_counts_equal_layers_both_and_an_override_over_all(admin: Actor) -> None:
-    low, high, twin, guest = (UserFactory() for _ in range(4))
+    low, high, twin, guest = (responder() for _ in range(4))
     schedule = save(
         admin,
         layers=[layer(low), layer(high, name="High", priority=5), layer(twin, name="Twin", priority=5)],
@@ -71,7 +73,7 @@ def test_the_highest_layer_counts_equal_layers_both_and_an_override_over_all(adm
 
 
 def test_restrictions_leave_the_other_hours_to_a_lower_layer(admin: Actor) -> None:
-    day, rest = UserFactory(), UserFactory()
+    day, rest = responder(), responder()
     hours = [{"weekday": number, "start": "09:00", "end": "17:00"} for number in range(5)]
     schedule = save(admin, layers=[layer(rest), layer(day, name="Day", priority=1, restrictions=hours)])
     assert queries.who_is_on_call(schedule, MONDAY) == [day]
@@ -79,7 +81,7 @@ def test_restrictions_leave_the_other_hours_to_a_lower_layer(admin: Actor) -> No
 
 
 def test_a_shift_of_somebody_who_left_is_a_gap_and_moves_nobodys_turn(admin: Actor) -> None:
-    gone, wen = UserFactory(), UserFactory()
+    gone, wen = responder(), responder()
     schedule = save(admin, layers=[layer(gone, wen)])
     gone.is_active = False
     gone.save()
@@ -104,7 +106,7 @@ def test_a_shift_of_somebody_who_left_is_a_gap_and_moves_nobodys_turn(admin: Act
     ],
 )
 def test_a_bad_rota_is_refused_with_its_field(admin: Actor, given: dict[str, Any], field: str) -> None:
-    olu = UserFactory()
+    olu = responder()
     if "layers" in given:
         given = {"layers": [layer(olu, **one) for one in given["layers"]]}
     with pytest.raises(Invalid) as refused:
@@ -115,11 +117,11 @@ def test_a_bad_rota_is_refused_with_its_field(admin: Actor, given: dict[str, Any
 
 def test_an_override_that_ends_before_it_starts_is_refused(admin: Actor) -> None:
     with pytest.raises(Invalid):
-        save(admin, overrides=[{"user": UserFactory(), "starts_at": AT, "ends_at": AT}])
+        save(admin, overrides=[{"user": responder(), "starts_at": AT, "ends_at": AT}])
 
 
 def test_saving_replaces_only_what_changed_and_makes_one_version(admin: Actor) -> None:
-    olu, wen, ada = UserFactory(), UserFactory(), UserFactory()
+    olu, wen, ada = responder(), responder(), responder()
     schedule = save(admin, layers=[layer(olu, wen), layer(ada, name="Backup", priority=-1)])
     kept = Layer.objects.get(name="Weekly")
     later = AT + WEEK
@@ -152,7 +154,7 @@ def test_a_lead_changes_the_rota_of_the_own_team_only() -> None:
 
 
 def test_a_policy_is_saved_with_levels_and_targets_in_order(admin: Actor) -> None:
-    olu, team = UserFactory(), TeamFactory()
+    olu, team = responder(), TeamFactory()
     MembershipFactory(user=olu, team=team)
     schedule = save(admin, layers=[layer(olu)])
     policy = save_policy(
@@ -166,7 +168,7 @@ def test_a_policy_is_saved_with_levels_and_targets_in_order(admin: Actor) -> Non
 
 
 def test_a_policy_that_pages_nobody_is_refused(admin: Actor) -> None:
-    gone, empty, rota = UserFactory(is_active=False), TeamFactory(), ScheduleFactory()
+    gone, empty, rota = responder(is_active=False), TeamFactory(), ScheduleFactory()
     for targets in ([], [{"user": gone}], [{"team": empty}], [{"schedule": rota}]):
         with pytest.raises(Invalid, match="nobody"):
             save_policy(admin, {"targets": targets})
@@ -175,21 +177,48 @@ def test_a_policy_that_pages_nobody_is_refused(admin: Actor) -> None:
     assert not EscalationPolicy.objects.exists()
 
 
+@pytest.mark.parametrize("roles", [[], ["requester"], ["manager"], ["auditor"]])
+def test_nobody_is_named_who_may_not_respond(admin: Actor, roles: list[str]) -> None:
+    stranger, olu = UserFactory(roles=roles), responder()
+    idle = MembershipFactory(user=stranger).team
+    refused: dict[str, Callable[[], Any]] = {
+        "levels.0.targets": lambda: save_policy(admin, {"targets": [{"user": olu}, {"user": stranger}]}),
+        "fallback_user": lambda: save_policy(admin, {"targets": [{"user": olu}]}, fallback_user=stranger),
+        "fallback_team": lambda: save_policy(admin, {"targets": [{"user": olu}]}, fallback_team=idle),
+        "layers.0.members": lambda: save(admin, layers=[layer(olu, stranger)]),
+        "overrides.0.user": lambda: save(
+            admin, overrides=[{"user": stranger, "starts_at": AT, "ends_at": AT + WEEK}]
+        ),
+    }  # fmt: skip
+    for field, attempt in refused.items():
+        with pytest.raises(Invalid, match=r"may (not )?respond") as error:
+            attempt()
+        assert error.value.field == field
+
+
+def test_a_level_of_people_who_may_not_respond_is_a_level_of_nobody(admin: Actor) -> None:
+    idle = MembershipFactory(user=UserFactory(roles=["requester"])).team
+    rota = RotationMemberFactory(user=UserFactory()).layer.schedule
+    for target in ({"team": idle}, {"schedule": rota}):
+        with pytest.raises(Invalid, match="nobody is in this level"):
+            save_policy(admin, {"targets": [target]})
+
+
 def test_repeats_without_any_wait_are_refused(admin: Actor) -> None:
     with pytest.raises(Invalid, match="at once"):
-        save_policy(admin, {"delay_s": 0, "targets": [{"user": UserFactory()}]})
-    save_policy(admin, {"delay_s": 0, "targets": [{"user": UserFactory()}]}, repeats=0)
+        save_policy(admin, {"delay_s": 0, "targets": [{"user": responder()}]})
+    save_policy(admin, {"delay_s": 0, "targets": [{"user": responder()}]}, repeats=0)
 
 
 @pytest.mark.parametrize("repeats", [21, -1])
 def test_repeats_are_bounded(admin: Actor, repeats: int) -> None:
     with pytest.raises(Invalid) as refused:
-        save_policy(admin, {"targets": [{"user": UserFactory()}]}, repeats=repeats)
+        save_policy(admin, {"targets": [{"user": responder()}]}, repeats=repeats)
     assert refused.value.field == "repeats"
 
 
 def test_a_target_is_one_thing_and_stands_once(admin: Actor) -> None:
-    olu, team = UserFactory(), TeamFactory()
+    olu, team = responder(), TeamFactory()
     for targets in ([{"user": olu, "team": team}], [{"user": olu}, {}], [{"user": olu}, {"user": olu}]):
         with pytest.raises(Invalid) as refused:
             save_policy(admin, {"targets": targets})
@@ -197,7 +226,7 @@ def test_a_target_is_one_thing_and_stands_once(admin: Actor) -> None:
 
 
 def test_a_fallback_that_leads_back_is_refused(admin: Actor) -> None:
-    olu = UserFactory()
+    olu = responder()
     one = save_policy(admin, {"targets": [{"user": olu}]}, name="One")
     two = save_policy(admin, {"targets": [{"user": olu}]}, name="Two", fallback_policy=one)
     for loop in (two, one):
@@ -209,7 +238,7 @@ def test_a_fallback_that_leads_back_is_refused(admin: Actor) -> None:
 def test_only_an_admin_changes_policies() -> None:
     lead = actor_for(UserFactory(roles=["lead"]))
     with pytest.raises(Forbidden):
-        save_policy(lead, {"targets": [{"user": UserFactory()}]})
+        save_policy(lead, {"targets": [{"user": responder()}]})
     with pytest.raises(Forbidden):
         oncall.actions.assign_policy(policy=EscalationPolicyFactory(), service=service(), by=lead, at=AT)
 

@@ -261,6 +261,11 @@ def test_a_level_with_nobody_reachable_tells_the_fallback_and_goes_on_at_once() 
     at.pass_time()
     assert told(page()) == [(1, 0, "Ada"), (1, 2, "Wen")]
     assert Event.objects.filter(kind="page.unreachable").count() == 1
+    assert Event.objects.get(kind="page.escalated").data["cause"] == "nobody could be reached"
+    for minutes in (5, 5, 5):
+        at.pass_time(minutes)
+    assert page().end_cause == "nobody confirmed"
+    assert "on level 1 nobody could be reached" in Message.objects.latest("id").body
 
 
 def test_when_nobody_at_all_is_reachable_fallback_and_admins_are_told_and_rounds_go_on() -> None:
@@ -275,6 +280,9 @@ def test_when_nobody_at_all_is_reachable_fallback_and_admins_are_told_and_rounds
     at.pass_time(5)
     assert page().state == PageState.EXHAUSTED
     assert told(page())[-1] == (3, 0, admin.name)
+    assert page().end_cause == "nobody could be reached"
+    assert Event.objects.get(kind="page.exhausted").data["unreached"] == [1, 2]
+    assert "Nobody could be reached in any round" in Message.objects.latest("id").body
 
 
 def test_without_a_fallback_the_admins_are_told() -> None:

@@ -13,8 +13,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+import accounts.actions
 import notify.tasks
 from accounts.models import User
+from audit.actor import SYSTEM
 from audit.models import Event
 from incidents.models import Incident
 from notify.models import MailboxMail, Message
@@ -249,3 +251,18 @@ def test_the_page_shows_times_in_the_persons_zone(paged: Desk, phone: Client) ->
     assert due
     local = due.astimezone(dt.timezone(dt.timedelta(hours=5, minutes=45))).strftime("%H:%M:%S")
     assert local in phone.get(link_of(paged.olu)).content.decode()
+
+
+def test_who_lost_every_role_meanwhile_has_no_link_any_more(paged: Desk, phone: Client) -> None:
+    link = link_of(paged.olu)
+    accounts.actions.revoke_role(user=paged.olu, role="responder", by=SYSTEM, at=paged.at)
+    assert phone.get(link).status_code == phone.post(link, {"verb": "acknowledge"}).status_code == 404
+    assert page().state == PageState.RUNNING
+
+
+def test_a_link_from_before_somebody_left_stays_dead_when_they_come_back(paged: Desk, phone: Client) -> None:
+    link = link_of(paged.olu)
+    accounts.actions.deactivate_user(user=paged.olu, by=SYSTEM, at=paged.at)
+    accounts.actions.reactivate_user(user=paged.olu, by=SYSTEM, at=paged.at)
+    assert phone.post(link, {"verb": "acknowledge"}).status_code == 404
+    assert page().state == PageState.RUNNING
