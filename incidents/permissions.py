@@ -13,6 +13,8 @@ from audit.actor import Actor, ActorKind
 #: Roles that work on an incident of their team.
 TEAM_ROLES = ("agent", "lead", "responder")
 _EVERYWHERE = ("incident_manager", "admin")
+#: Roles of people who may confirm that they are on it; who has none of them is no use to a page.
+RESPONDERS = (*TEAM_ROLES, *_EVERYWHERE)
 
 
 class Case(Protocol):
@@ -83,7 +85,7 @@ def is_own(actor: Actor, incident: Case) -> bool:
 
 def is_staff_for(actor: Actor, incident: Case, *, is_participant: bool = False, is_paged: bool = False) -> bool:
     """Whether the actor may read the internal part: who works at it or oversees it, not who only reported it."""
-    if _may_look(actor, incident) or (is_paged and actor.is_person) or _of_team(actor, incident, *TEAM_ROLES):
+    if _may_look(actor, incident) or (is_paged and _responds(actor)) or _of_team(actor, incident, *TEAM_ROLES):
         return True
     logged = _logged(actor, incident) and not is_own(actor, incident)
     return actor.is_person and actor.has_role(*TEAM_ROLES) and (is_participant or logged)
@@ -92,6 +94,11 @@ def is_staff_for(actor: Actor, incident: Case, *, is_participant: bool = False, 
 def _logged(actor: Actor, incident: Case) -> bool:
     """Who logged a restricted incident no longer sees it by that alone."""
     return incident.logged_by_id == actor.user_id and not incident.is_restricted
+
+
+def _responds(actor: Actor) -> bool:
+    """Being paged gives nobody a role: who lost them all since can't act by an old link."""
+    return actor.is_person and actor.has_role(*RESPONDERS)
 
 
 def _of_team(actor: Actor, incident: Case, *roles: str) -> bool:
@@ -158,7 +165,7 @@ def can_work(actor: Actor, incident: Case, *, is_paged: bool = False) -> bool:
         return True
     if not _writes(actor):
         return False
-    if _key_may(actor, incident) or _everywhere(actor, incident) or (is_paged and actor.is_person):
+    if _key_may(actor, incident) or _everywhere(actor, incident) or (is_paged and _responds(actor)):
         return True
     return _of_team(actor, incident, *TEAM_ROLES)
 

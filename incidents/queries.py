@@ -10,10 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db.models import Case, F, Q, QuerySet, When
+from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
 from accounts.roles import STAFF
-from audit.actor import Actor
+from audit.actor import Actor, ActorKind
 from audit.models import Event
 from audit.queries import fetch, kept
 from incidents import permissions, routing, times
@@ -223,10 +224,11 @@ def comments_for(actor: Actor, incident: Incident, *, is_staff: bool | None = No
     if is_staff is None:
         is_staff = is_staff_for(actor, incident)
     parts = thread_of(incident)
+    rows = Comment.objects.select_related("author", "incident__team")
     if is_staff:
-        return Comment.objects.filter(Q(incident__in=parts) | Q(addressed_to=incident))
+        return rows.filter(Q(incident__in=parts) | Q(addressed_to=incident))
     own = [one for one in parts if one.pk == incident.pk or permissions.is_own(actor, one)]
-    return Comment.objects.filter(Q(incident__in=own, is_public=True) | Q(addressed_to__in=own))
+    return rows.filter(Q(incident__in=own, is_public=True) | Q(addressed_to__in=own))
 
 
 def thread_of(incident: Incident) -> list[Incident]:
@@ -318,6 +320,23 @@ def timeline_for(actor: Actor, incident: Incident, *, is_staff: bool | None = No
     said = [str(IncidentEvent.COMMENTED), str(IncidentEvent.FILE_ATTACHED)]
     spoken = Q(kind__in=said, data__is_public=True)
     return rows.filter(Q(kind__in=[str(kind) for kind in PUBLIC_KINDS]) | spoken)
+
+
+def desk_name(incident: Incident) -> str:
+    """Who speaks to the requester where no person does: the team, else the desk; never a key's or a job's name."""
+    return str(incident.team) if incident.team_id else _("Service desk")
+
+
+def name_for_requester(event: Event, incident: Incident) -> str:
+    """Who did it, as the requester reads it."""
+    if event.actor_kind == ActorKind.PERSON:
+        return event.actor_label
+    return event.on_behalf_of if event.actor_kind == ActorKind.KEY and event.on_behalf_of else desk_name(incident)
+
+
+def author_for_requester(comment: Comment) -> str:
+    """Who wrote it, as the requester reads it."""
+    return str(comment.author) if comment.author is not None else desk_name(comment.incident)
 
 
 def texts_of(events: Iterable[Event]) -> dict[int, str]:

@@ -7,9 +7,34 @@ from typing import Any, ClassVar
 from django import forms
 from django.db import models
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as django_filters
+from django_filters.filters import BooleanFilter
 from django_filters.filterset import FilterSet
 from rest_framework import exceptions
+
+from audit.rest.call import actor_of
+
+
+class YesOrNo(forms.Field):
+    """`true` or `false`; the stock field takes anything else for "not asked" and shows everything."""
+
+    _KNOWN: ClassVar[dict[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
+
+    def to_python(self, value: Any) -> bool | None:
+        given = str(value or "").strip().lower()
+        if given and given not in self._KNOWN:
+            raise forms.ValidationError(_("Give true or false."), code="invalid")
+        return self._KNOWN.get(given)
+
+
+class VisibleChoiceFilter(django_filters.ModelChoiceFilter):
+    """A link by its number. What the caller may not see is refused as what does not exist, so nobody learns which."""
+
+    def get_queryset(self, request: Any) -> Any:
+        rows = super().get_queryset(request)
+        visible_to = getattr(rows, "visible_to", None)
+        return visible_to(actor_of(request)) if visible_to and request is not None else rows
 
 
 class WholeFilter(django_filters.Filter):
@@ -24,12 +49,17 @@ _WHOLE = (
 )  # fmt: skip
 
 
+_LINK = django_filters.FilterSet.FILTER_DEFAULTS[models.ForeignKey]
+
+
 class StrictFilterSet(FilterSet):
     """The base of every filter set of the API."""
 
     FILTER_DEFAULTS: ClassVar[dict[Any, Any]] = {
         **django_filters.FilterSet.FILTER_DEFAULTS,
         **{field: {"filter_class": WholeFilter} for field in _WHOLE},
+        models.ForeignKey: {**_LINK, "filter_class": VisibleChoiceFilter},
+        models.OneToOneField: {**_LINK, "filter_class": VisibleChoiceFilter},
     }
 
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
@@ -38,6 +68,16 @@ class StrictFilterSet(FilterSet):
             every: dict[str, Any] = vars(type(self))["base_filters"]
             self.base_filters = {name: one for name, one in every.items() if name in data}
         super().__init__(data, *args, **kwargs)
+
+    @classmethod
+    def get_filters(cls) -> dict[str, Any]:
+        """Also those of a yes or no, however they came about, refuse what is neither."""
+        found: dict[str, Any] = super().get_filters()
+        for one in found.values():
+            if isinstance(one, BooleanFilter):
+                one.field_class = YesOrNo
+                one.extra["widget"] = forms.TextInput
+        return found
 
 
 class FieldFilters(django_filters.DjangoFilterBackend):

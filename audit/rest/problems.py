@@ -23,6 +23,7 @@ from audit.models import APPEND_ONLY, ILLEGAL_STATE, STALE, StaleRow
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+_LONGEST_VALUE = 80
 
 REMEDIES = {
     "required": "give this field",
@@ -99,10 +100,20 @@ def _summary(errors: list[dict[str, str]]) -> str:
     return "; ".join(f"{one['field']}: {one['cause']}" if one["field"] else one["cause"] for one in errors[:5])
 
 
+def _said(value: Any) -> str:
+    """A value in the words of a refusal."""
+    text = "empty" if value in (None, "") else str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
 def _of_action(error: ActionRefused) -> Refusal:
     extra = dict(error.extra)
     fields = extra.pop("fields", None) or {}
     errors = [_entry(name, cause, error.remedy) for name, causes in fields.items() for cause in causes]
+    errors = errors or [
+        _entry(name, f"{_said(old)} when you read it, {_said(new)} now", error.remedy)
+        for name, (old, new) in (extra.get("diff") or {}).items()
+    ]
     errors = errors or [_entry(error.field, error.detail, error.remedy)]
     reserved = {"type", "title", "status", "detail", "instance", "errors", "request_id"}
     return Refusal(

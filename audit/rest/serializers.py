@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.validators import UniqueValidator
 
 from audit.queries import fetch_each, fetch_one
 from audit.rest.call import actor_of
@@ -150,6 +151,23 @@ class StrictModelSerializer(_Strict, serializers.ModelSerializer[Any]):
     }
 
     serializer_related_field = VisibleField
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        """Uniqueness is for the action to check, after the right to act: a stranger could ask here who exists."""
+        made, options = super().build_standard_field(field_name, model_field)
+        if "validators" in options:
+            options["validators"] = [one for one in options["validators"] if not isinstance(one, UniqueValidator)]
+        return made, options
+
+    def build_relational_field(self, field_name: str, relation_info: Any) -> Any:
+        """The same for links."""
+        made, options = super().build_relational_field(field_name, relation_info)
+        if "validators" in options:
+            options["validators"] = [one for one in options["validators"] if not isinstance(one, UniqueValidator)]
+        return made, options
+
+    def get_unique_together_validators(self) -> list[Any]:
+        return []
 
     def save(self, **kwargs: Any) -> Any:
         raise TypeError("a serializer parses; an action saves")

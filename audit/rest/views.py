@@ -83,13 +83,16 @@ class ApiViewSet(GenericViewSet[Any]):
         return self.row
 
     def handle_exception(self, exc: Exception) -> Response:
-        """A stale save is told what changed meanwhile, as far as this resource shows it."""
-        if isinstance(exc, Stale) and isinstance(self.row, Tracked) and "diff" not in exc.extra:
+        """A stale save is told what changed meanwhile, as far as this resource shows it to the caller."""
+        if isinstance(exc, Stale) and isinstance(self.row, Tracked):
             seen = expected_version_of(self.request, self.row)
-            shown: Any = self.get_serializer()
-            names = {field.source for field in shown.fields.values()}
-            exc.extra["diff"] = diff_since(self.row, seen, names) if seen is not None else {}
+            exc.extra["diff"] = diff_since(self.row, seen, self.diffed()) if seen is not None else {}
         return super().handle_exception(exc)
+
+    def diffed(self) -> set[str]:
+        """The fields that the diff of a stale save may show."""
+        shown: Any = self.get_serializer()
+        return {field.source for field in shown.fields.values()}
 
     def ordering_of(self, request: Request) -> tuple[str, ...]:
         name = request.query_params.get("order")

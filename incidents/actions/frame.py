@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,6 +12,7 @@ from django_fsm import TransitionNotAllowed
 from accounts.models import Team, User
 from audit.actions import ActionRefused, Forbidden, Invalid, assert_fresh
 from audit.actor import Actor
+from audit.texts import is_blank, one_line
 from incidents.actions.routing import route
 from incidents.models import Incident, Participant, ParticipantRole, State
 
@@ -121,18 +121,14 @@ def text(field: str, value: str, *, required: bool = False, longest: int = LONGE
     if len(value) > longest:
         raise Invalid(f"{field} is {len(value)} characters long", field=field, remedy=f"at most {longest}")
     trimmed = value.strip()
-    if required and not trimmed:
+    if required and is_blank(trimmed):
         raise Invalid(f"{field} is empty", field=field, remedy=f"say the {field}")
     return trimmed
 
 
-#: Control characters and separators of lines and paragraphs; a NUL is refused, not replaced.
-_BREAKS = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]")
-
-
 def line(field: str, value: str, *, required: bool = False, longest: int = 300) -> str:
-    """One line: control characters and line breaks become spaces, because titles stand in mail subjects."""
-    return text(field, " ".join(_BREAKS.sub(" ", value).split()), required=required, longest=longest)
+    """One line, without line breaks and controls of direction: titles stand in mail subjects and lists."""
+    return text(field, one_line(value), required=required, longest=longest)
 
 
 def aware(field: str, value: datetime) -> datetime:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from audit.actions import Forbidden, Invalid, action, record
 from audit.actor import Actor
 from audit.context import current_entry
-from incidents import permissions
+from incidents import permissions, queries
 from incidents.actions.ending import take_up_again
 from incidents.actions.frame import (
     IllegalTransition,
@@ -48,7 +50,7 @@ def comment(
     by: Actor,
     at: datetime,
     body: str,
-    is_public: bool = False,
+    is_public: bool | None = None,
     nature: str = Nature.PERSON.value,
     expected_version: int | None = None,
 ) -> Comment:
@@ -57,7 +59,8 @@ def comment(
     The first public word of a person of the desk is the first response (alerts: the acknowledgement is). A requester's
     answer resumes what waits for it, and reopens what was resolved for want of it; on any other hold or resolution it
     is flagged (`incident.replied`). Automatic replies and bounces (`nature`) are kept as internal notes and do nothing.
-    Refused: an empty text, internal notes by a requester, who may not comment.
+    Left out, `is_public` is what the author may do: a requester speaks in public, the desk among itself. Refused: an
+    empty text, an internal note by a requester, who may not comment.
     """
     choice("nature", nature, Nature)
     body = text("body", body, required=True)
@@ -66,9 +69,8 @@ def comment(
     incident = locked(incident, expected_version)
     if incident.merged_into_id is not None:
         raise MergedMeanwhile(f"{incident.reference} was merged meanwhile")
-    author_kind = _speaks_as(by, incident)
-    if author_kind == Comment.AuthorKind.REQUESTER:
-        is_public = True
+    author_kind = _speaks_as(by, incident, is_public=is_public)
+    is_public = author_kind == Comment.AuthorKind.REQUESTER or bool(is_public)
     _may_speak(by, incident, is_public=is_public)
     is_public = is_public and nature == Nature.PERSON
     written = Comment.objects.create(
@@ -96,10 +98,16 @@ def comment(
     return written
 
 
-def _speaks_as(by: Actor, incident: Incident) -> Comment.AuthorKind:
-    """In which capacity: who reported it speaks as requester, unless working on it."""
+def _speaks_as(by: Actor, incident: Incident, *, is_public: bool | None) -> Comment.AuthorKind:
+    """In which capacity: who reported it speaks as requester, unless working on it or noting among colleagues."""
     if permissions.is_own(by, incident) and incident.assignee_id != by.user_id:
-        return Comment.AuthorKind.REQUESTER
+        if is_public is not False:
+            return Comment.AuthorKind.REQUESTER
+        if not queries.is_staff_for(by, incident):
+            raise Invalid(
+                _("what a requester writes is read by the desk and by the requester"), field="is_public",
+                remedy=_("leave is_public out, or send true"),
+            )  # fmt: skip
     return Comment.AuthorKind.AGENT if by.is_person else Comment.AuthorKind.SYSTEM
 
 

@@ -60,7 +60,10 @@ class FileRoutes(ApiViewSet):
     """`attachments/`: list, add, and fetch one."""
 
     def is_staff_for(self, incident: Incident) -> bool:
-        return queries.is_staff_for(self.actor, incident)
+        known: dict[int, bool] = self.__dict__.setdefault("_staff_for", {})
+        if incident.pk not in known:
+            known[incident.pk] = queries.is_staff_for(self.actor, incident)
+        return known[incident.pk]
 
     @extend_schema(responses=AttachmentSerializer(many=True), filters=False)
     @extra_route(detail=True, methods=["get"], url_path="attachments")

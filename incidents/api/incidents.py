@@ -25,6 +25,7 @@ from incidents.api.files import FileRoutes
 from incidents.api.routing import WhyTeamSerializer
 from incidents.api.shown import (
     COLUMNS,
+    INTERNAL,
     RELATIONS,
     CommentSerializer,
     IncidentSerializer,
@@ -111,6 +112,9 @@ class IncidentViewSet(BulkRoute, FileRoutes, TrackedViewSet):
         incidents: Any = rows
         found: QuerySet[Any] = incidents.resembling(words) if self.forgives else incidents.matching(words, self.actor)
         return found
+
+    def diffed(self) -> set[str]:
+        return super().diffed() - (set() if self.is_staff_for(self.row) else set(INTERNAL))
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A page of what the caller may see, newest first."""
@@ -344,7 +348,7 @@ class IncidentViewSet(BulkRoute, FileRoutes, TrackedViewSet):
         is_staff = self.is_staff_for(incident)
         pages = KeysetPagination()
         page = pages.page_of(queries.timeline_for(self.actor, incident, is_staff=is_staff), request, ("-id",))
-        context = {"texts": queries.texts_of(page), "is_staff": is_staff}
+        context = {"texts": queries.texts_of(page), "is_staff": is_staff, "incident": incident}
         return pages.respond(page, TimelineEntrySerializer(page, many=True, context=context).data)
 
 

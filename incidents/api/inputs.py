@@ -201,7 +201,7 @@ class MergeInput(StrictSerializer):
 
 class CommentInput(StrictSerializer):
     body = serializers.CharField(max_length=100_000, trim_whitespace=False)
-    is_public = serializers.BooleanField(default=False)
+    is_public = serializers.BooleanField(required=False, help_text="Left out: internal by the desk, public by you.")
     nature = serializers.ChoiceField(choices=Nature.choices, default=Nature.PERSON.value)
 
 

@@ -180,12 +180,20 @@ class SimilarSerializer(StrictSerializer):
 class CommentSerializer(StrictModelSerializer):
     """One message of the conversation."""
 
+    author_label = serializers.SerializerMethodField()
+
     class Meta:
         model = Comment
         fields: ClassVar[list[str]] = [
             "id", "author", "author_label", "author_kind", "is_public", "nature", "body", "channel", "created_at",
         ]  # fmt: skip
         read_only_fields: ClassVar[list[str]] = fields
+
+    def get_author_label(self, comment: Comment) -> str:
+        """A requester reads who wrote, or the team: the names of keys are the desk's own business."""
+        if self.context["view"].is_staff_for(self.context["view"].row or comment.incident):
+            return comment.author_label
+        return queries.author_for_requester(comment)
 
 
 class ParticipantSerializer(StrictModelSerializer):
@@ -202,6 +210,8 @@ class TimelineEntrySerializer(serializers.ModelSerializer[Event]):
     text = serializers.SerializerMethodField()
     data = serializers.SerializerMethodField()  # type: ignore[assignment]
     reason = serializers.SerializerMethodField()
+    actor_label = serializers.SerializerMethodField()
+    on_behalf_of = serializers.SerializerMethodField()
 
     class Meta:
         model = Event
@@ -219,6 +229,14 @@ class TimelineEntrySerializer(serializers.ModelSerializer[Event]):
 
     def get_data(self, event: Event) -> dict[str, Any]:
         return event.data if self.context["is_staff"] else {}
+
+    def get_actor_label(self, event: Event) -> str:
+        if self.context["is_staff"]:
+            return event.actor_label
+        return queries.name_for_requester(event, self.context["incident"])
+
+    def get_on_behalf_of(self, event: Event) -> str:
+        return event.on_behalf_of if self.context["is_staff"] else ""
 
     def get_reason(self, event: Event) -> str:
         """What the requester was told anyway: the note of a hold, why it was reopened."""

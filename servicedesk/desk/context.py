@@ -31,7 +31,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
         items.append((_("Mail"), reverse("integrations:mails")))
     if can_see_numbers(actor):
         items.append((_("Reports"), reverse("reports:overview")))
-    if settings.SERVICEDESK_MAILBOX:
+    if settings.SERVICEDESK_MAILBOX and is_staff:
         items.append((_("Mailbox"), reverse("notify:mailbox")))
     if actor.has_role(Role.ADMIN, Role.AUDITOR):
         items.append((_("Trail"), reverse("trail:trail")))

@@ -174,6 +174,7 @@ class Line:
     at: datetime
     comment: Comment | None = None
     told: Told | None = None
+    author: str = ""
 
 
 def story(actor: Actor, incident: Incident, *, is_staff: bool) -> list[Line]:
@@ -181,9 +182,17 @@ def story(actor: Actor, incident: Incident, *, is_staff: bool) -> list[Line]:
     comments = incidents.queries.comments_for(actor, incident, is_staff=is_staff)
     comments = comments.select_related("incident", "addressed_to").order_by("-id")
     events = incidents.queries.timeline_for(actor, incident, is_staff=is_staff).exclude(kind="incident.commented")
-    lines = [Line(at=one.created_at, comment=one) for one in comments[:STORY]]
-    lines += [Line(at=one.at, told=one) for one in tell(events.order_by("-id")[:STORY])]
+    lines = [
+        Line(at=one.created_at, comment=one, author=_author(one, is_staff=is_staff))
+        for one in comments.select_related("author", "incident__team")[:STORY]
+    ]
+    told = tell(events.order_by("-id")[:STORY], reader=None if is_staff else incident)
+    lines += [Line(at=one.at, told=one) for one in told]
     return sorted(lines, key=lambda one: one.at, reverse=True)[:STORY]
+
+
+def _author(comment: Comment, *, is_staff: bool) -> str:
+    return comment.author_label if is_staff else incidents.queries.author_for_requester(comment)
 
 
 def surroundings(actor: Actor, incident: Incident, now: datetime) -> dict[str, Any]:

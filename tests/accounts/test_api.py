@@ -105,3 +105,33 @@ def test_a_machines_key_makes_requesters_and_no_staff() -> None:
     machine = client_of(None, "users:write")
     assert machine.post("/api/v1/users/", {"email": "caller@example.org"}).status_code == 201
     assert machine.post("/api/v1/users/", {"email": "boss@example.org", "roles": ["admin"]}).status_code == 403
+
+
+def test_nobody_learns_who_has_an_account_by_asking_for_the_address() -> None:
+    me, other = UserFactory(roles=["requester"]), UserFactory()
+    client = client_of(me)
+    for email in (other.email, "free@example.org"):
+        assert client.post("/api/v1/users/", {"email": email, "roles": ["requester"]}).status_code == 403
+        assert client.patch(f"/api/v1/users/{me.pk}/", {"email": email}).status_code == 403
+    taken = client_of(UserFactory(roles=["admin"])).post("/api/v1/users/", {"email": other.email})
+    assert (taken.status_code, taken.json()["errors"][0]["field"]) == (409, "email")
+
+
+@pytest.mark.parametrize(
+    "zone", ["localtime", "posixrules", "Factory", "right/Europe/Madrid", "posix/UTC", "Mars/Base"]
+)
+@pytest.mark.parametrize("path", ["users", "calendars", "schedules"])
+def test_a_zone_means_the_same_everywhere_or_is_refused(admin: APIClient, path: str, zone: str) -> None:
+    bodies = {
+        "users": {"email": "a@example.org", "time_zone": zone},
+        "calendars": {"name": "x", "zone": zone, "week": {"mon": [["09:00", "17:00"]]}},
+        "schedules": {"name": "x", "zone": zone, "layers": []},
+    }
+    refused = admin.post(f"/api/v1/{path}/", bodies[path])
+    assert (refused.status_code, refused.json()["errors"][0]["field"].removeprefix("time_")) == (400, "zone")
+
+
+def test_a_name_of_a_setting_can_be_read(admin: APIClient) -> None:
+    refused = admin.post("/api/v1/teams/", {"name": "\u200b", "slug": "x"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "name")
+    assert admin.post("/api/v1/teams/", {"name": "Net\u202ework", "slug": "x"}).data["name"] == "Network"

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Team, User
 from audit.actor import SYSTEM
-from incidents.actions import close, comment, resolve, restrict
+from incidents.actions import close, comment, resolve, restrict, revise
 from incidents.models import Incident
 from tests.accounts.factories import ApiKeyFactory, MembershipFactory, TeamFactory, UserFactory, bearer
 from tests.incidents.factories import AT, CategoryFactory, IncidentFactory, ParticipantFactory, ServiceFactory, later
@@ -406,3 +406,93 @@ def test_a_restricted_incident_is_absent_for_manager_admin_and_key_and_an_audito
     for address in (LIST, url(incident), url(incident, "timeline")):
         assert auditor.get(address).status_code == 200
     assert kinds(incident) == ["opened", "restricted", "restricted_read", "restricted_read", "restricted_read"]
+
+
+def test_a_requester_who_asks_for_an_internal_note_is_told_that_there_is_none(team: Team) -> None:
+    maria = UserFactory(roles=["requester"])
+    incident = IncidentFactory(requester=maria, team=team)
+    refused = client_of(maria).post(url(incident, "comments"), {"body": "Between us", "is_public": False})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "is_public")
+    assert not incident.comments.exists()
+    assert client_of(maria).post(url(incident, "comments"), {"body": "Hello"}).data["is_public"] is True
+
+
+def test_an_agent_notes_among_colleagues_on_an_incident_of_their_own(agent: APIClient, ines: User, team: Team) -> None:
+    incident = IncidentFactory(requester=ines, team=team)
+    noted = agent.post(url(incident, "comments"), {"body": "My own laptop", "is_public": False})
+    assert (noted.status_code, noted.data["is_public"], noted.data["author_kind"]) == (201, False, "agent")
+
+
+def test_a_requester_never_reads_the_name_of_a_key(team: Team) -> None:
+    maria = UserFactory(roles=["requester"])
+    incident = IncidentFactory(requester=maria, team=team)
+    robot = client_of(None)
+    assert robot.post(url(incident, "comments"), {"body": "Rebooted", "is_public": True}).status_code == 201
+    for place in ("comments", "timeline"):
+        shown = client_of(maria).get(url(incident, place)).json()["results"]
+        assert team.name in str(shown), place
+        assert "Key " not in str(shown), place
+    assert "key Key" in str(robot.get(url(incident, "timeline")).json())
+
+
+@pytest.mark.parametrize("name", ["is_open", "unassigned", "is_drill", "is_imported"])
+def test_a_filter_of_yes_or_no_takes_nothing_else(agent: APIClient, name: str) -> None:
+    for value in ("maybe", "2", "ja", "nul%00"):
+        answer = agent.get(f"{LIST}?{name}={value}")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, name), value
+    for value in ("true", "False", "1", "0", ""):
+        assert agent.get(f"{LIST}?{name}={value}").status_code == 200, value
+
+
+def test_every_filter_of_yes_or_no_or_of_a_choice_refuses_what_is_neither() -> None:
+    admin, seen = client_of(UserFactory(roles=["admin"])), 0
+    schema = admin.get("/api/schema/?format=json").json()
+    for path, methods in schema["paths"].items():
+        for one in methods.get("get", {}).get("parameters", []):
+            kind = one["schema"].get("items", one["schema"])
+            if one["in"] == "query" and "{" not in path and (kind.get("type") == "boolean" or "enum" in kind):
+                answer = admin.get(path, {one["name"]: "maybe"})
+                assert answer.status_code == 400, (path, one["name"])
+                seen += 1
+    assert seen > 20
+
+
+def test_a_filter_by_person_does_not_tell_a_requester_who_exists(team: Team) -> None:
+    client, other = client_of(UserFactory(roles=["requester"])), UserFactory()
+    for name, value in (("assignee", other.pk), ("requester", other.pk), ("team", team.pk)):
+        known, unknown = (client.get(f"{LIST}?{name}={one}") for one in (value, 999_999))
+        assert (known.status_code, unknown.status_code) == (400, 400), name
+        assert known.json()["errors"] == unknown.json()["errors"]
+
+
+def test_a_stale_change_names_each_field_with_what_was_seen_and_what_is_now(agent: APIClient, team: Team) -> None:
+    incident = IncidentFactory(title="VPN", team=team)
+    tag = agent.get(url(incident))["ETag"]
+    agent.patch(url(incident), {"title": "VPN drops"})
+    for refused in (
+        agent.patch(url(incident), {"urgency": 1}, headers={"If-Match": tag}),
+        agent.post(url(incident, "claim"), {}, headers={"If-Match": tag}),
+    ):
+        assert (refused.status_code, refused.json()["diff"]) == (412, {"title": ["VPN", "VPN drops"]})
+        assert [one["field"] for one in refused.json()["errors"]] == ["title"]
+        assert "VPN when you read it, VPN drops now" in refused.json()["errors"][0]["cause"]
+
+
+def test_a_requesters_stale_change_shows_nothing_internal(team: Team) -> None:
+    maria = UserFactory(roles=["requester"])
+    incident = IncidentFactory(requester=maria, team=team, external_ref="A-1")
+    tag = client_of(maria).get(url(incident))["ETag"]
+    revise(incident=incident, values={"external_ref": "B-2", "title": "New"}, by=SYSTEM, at=AT)
+    refused = client_of(maria).post(url(incident, "comments"), {"body": "x"}, headers={"If-Match": tag})
+    assert (refused.status_code, list(refused.json()["diff"])) == (412, ["title"])
+
+
+@pytest.mark.parametrize("title", ["\u200b\u200d", "\u2066\u202e", "\u3164\u2800", " \ufeff "])
+def test_a_title_that_shows_nothing_is_refused(agent: APIClient, title: str) -> None:
+    refused = agent.post(LIST, {"title": title})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "title")
+
+
+def test_a_title_turns_no_line_around(agent: APIClient) -> None:
+    made = agent.post(LIST, {"title": "Invoice \u202egnp.exe \u05e9\u05dc\u05d5\u05dd"})
+    assert made.data["title"] == "Invoice gnp.exe \u05e9\u05dc\u05d5\u05dd"
