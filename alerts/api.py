@@ -31,6 +31,9 @@ PART = 10
 UNKNOWN_KEYS, WINDOW = 60, 60
 
 
+#: So many places of replaced characters are named in an answer.
+_MOST_PLACES = 10
+
 #: What the documentation of the API says of the bodies.
 DESCRIPTION = (
     "Works a message alert by alert; the same message again only counts repeats, so senders may always retry. The"
@@ -67,6 +70,12 @@ class ReceiptSerializer(serializers.Serializer[Receipt]):
 
     outcomes = serializers.DictField(child=serializers.IntegerField())
     incidents = serializers.ListField(child=serializers.CharField(), source="references")
+    notes = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="What was changed to keep the alerts."
+    )
+
+    def to_representation(self, instance: Receipt) -> dict[str, Any]:
+        return {name: value for name, value in super().to_representation(instance).items() if name != "notes" or value}
 
 
 class IntakeView(APIView):
@@ -89,7 +98,12 @@ class IntakeView(APIView):
         return self.answer(request, key)
 
     def answer(self, request: Request, key: str) -> Response:
-        receipt = _received(_source(request, key), _decoded(request), now_of(request))
+        source = _source(request, key)
+        payload, places = _decoded(request)
+        receipt = _received(source, payload, now_of(request))
+        if places:
+            shown = ", ".join(places[:_MOST_PLACES]) + (", …" if len(places) > _MOST_PLACES else "")
+            receipt += Receipt({}, notes=(f"NUL was replaced by U+FFFD at {shown}",))
         return Response(ReceiptSerializer(receipt).data)
 
 
@@ -124,10 +138,10 @@ def _source(request: Request, key: str) -> AlertSource:
     return source
 
 
-def _decoded(request: Request) -> object:
+def _decoded(request: Request) -> tuple[object, list[str]]:
     raw: Any = request.data
     try:
-        return body.decode(raw if isinstance(raw, bytes) else b"")
+        return body.decode_telling(raw if isinstance(raw, bytes) else b"")
     except body.BadBody as error:
         refusal = BodyTooLarge if error.too_large else BadAlert
         raise refusal(str(error), field=error.place, remedy="send JSON as the source's adapter reads it") from error

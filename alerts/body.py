@@ -26,8 +26,17 @@ class BadBody(ValueError):
         self.too_large = too_large
 
 
+#: Stands where a text held NUL, which no database row can: an alert is worth more than a character.
+REPLACED = "\ufffd"
+
+
 def decode(raw: bytes) -> object:
-    """The JSON value of a body; refuses what isn't JSON or what no database row can hold (NUL, infinity, depth)."""
+    """The JSON value of a body, NUL replaced; refuses what isn't JSON or what no row can hold (infinity, depth)."""
+    return decode_telling(raw)[0]
+
+
+def decode_telling(raw: bytes) -> tuple[object, list[str]]:
+    """The same, with the places where NUL was replaced."""
     if len(raw) > MAX_BYTES:
         raise BadBody(
             f"the body has more than {MAX_BYTES} bytes; send fewer alerts in a message (Alertmanager: max_alerts)",
@@ -38,7 +47,29 @@ def decode(raw: bytes) -> object:
         value: object = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BadBody(f"not JSON: {error.msg}", place=f"line {error.lineno} column {error.colno}") from error
+    places: list[str] = []
+    if rb"\u0000" in raw:
+        value = _without_nul(value, "", 1, places)
     check(value)
+    return value, places
+
+
+def _without_nul(value: object, place: str, depth: int, places: list[str]) -> object:
+    """NUL replaced in names and texts; what is nested too deep is left for `check` to refuse."""
+    if isinstance(value, str) and "\x00" in value:
+        places.append(_shown(place))
+        return value.replace("\x00", REPLACED)
+    if depth > MAX_DEPTH:
+        return value
+    if isinstance(value, list):
+        return [_without_nul(one, f"{place}[{index}]", depth + 1, places) for index, one in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {
+            str(_without_nul(name, f"{place}.<name>", depth, places)): _without_nul(
+                inner, f"{place}.{name}", depth + 1, places
+            )
+            for name, inner in value.items()
+        }
     return value
 
 
@@ -71,7 +102,7 @@ def _check_text(value: str, place: str) -> None:
 
 
 def _shown(place: str) -> str:
-    return place.lstrip(".")[:200] or "body"
+    return place.lstrip(".").replace("\x00", REPLACED)[:200] or "body"
 
 
 def an_object(value: object, place: str) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ from django.db import connection
 
 import incidents.actions
 from alerts import queries
+from alerts.body import REPLACED
 from alerts.events import AlertEvent
 from alerts.models import Alert, AlertSource, AlertState, OnRecovery
 from alerts.parsed import ParsedAlert
@@ -194,6 +195,8 @@ def _description(alert: ParsedAlert) -> str:
     lines += [f"{name}: {value}" for name, value in sorted(alert.labels.items())]
     lines += [f"{name}: {value}" for name, value in sorted(alert.annotations.items()) if value != alert.description]
     lines += [alert.url] if alert.url else []
+    if any(REPLACED in one for one in (alert.title, *lines)):
+        lines += ["", f"{REPLACED} stands for a character that no text can hold."]
     return "\n".join(lines)[:_MAX_DESCRIPTION].strip()
 
 

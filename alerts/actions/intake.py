@@ -34,10 +34,11 @@ class BadAlert(Invalid):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a message: how many alerts had which outcome, and which incidents were touched."""
+    """What became of a message: how many alerts had which outcome, which incidents were touched, what to know."""
 
     outcomes: Mapping[str, int]
     references: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def count(self, outcome: Outcome) -> int:
         return self.outcomes.get(outcome, 0)
@@ -46,6 +47,7 @@ class Receipt:
         return Receipt(
             outcomes=Counter(self.outcomes) + Counter(other.outcomes),
             references=tuple(sorted({*self.references, *other.references})),
+            notes=(*self.notes, *other.notes),
         )
 
 

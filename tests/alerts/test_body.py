@@ -19,8 +19,6 @@ from alerts.body import BadBody
         (b'{"a":\n  NaN}', "line 2 column 3"),
         (b'{"a": "\\ud800"}', "line 1 column"),
         (b'"\xff"', "line 1 column"),
-        (b'{"alerts": [{"labels": {"a": "x\\u0000y"}}]}', "alerts[0].labels.a"),
-        (b'{"a\\u0000": 1}', "<name>"),
         (b"[" * 5000, "line 1 column"),
     ],
 )
@@ -28,6 +26,15 @@ def test_what_no_row_can_hold_is_refused_with_its_place(raw: bytes, place: str) 
     with pytest.raises(BadBody) as refused:
         body.decode(raw)
     assert place in refused.value.place
+
+
+def test_nul_is_replaced_and_its_places_are_told() -> None:
+    raw = b'{"alerts": [{"labels": {"a\\u0000b": "x\\u0000y", "c": "\\\\u0000"}}]}'
+    value, places = body.decode_telling(raw)
+    assert value == {"alerts": [{"labels": {"a\ufffdb": "x\ufffdy", "c": "\\u0000"}}]}
+    assert places == ["alerts[0].labels.<name>", "alerts[0].labels.a\ufffdb"]
+    with pytest.raises(BadBody, match="NUL"):
+        body.check({"a": "\x00"})
 
 
 def test_depth_is_bounded() -> None:
