@@ -29,6 +29,8 @@ USER_AGENT = "servicedesk"
 
 _V4_IN_V6 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 
+_LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost", "ip6-loopback", "broadcasthost"})
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -92,6 +94,26 @@ def is_allowed(text: str) -> bool:
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
     )
+
+
+def refuse_inside(url: str) -> None:
+    """Refuses an address that by its letters alone lies inside; what a name stands for is checked when it is called.
+
+    `127.1`, `0x7f000001` and the like are addresses too: the system's resolver takes them.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host in _LOOPBACK_NAMES or host.endswith((".localhost", ".localdomain")):
+        literal = "127.0.0.1"
+    else:
+        try:
+            literal = str(ipaddress.ip_address(host.partition("%")[0]))
+        except ValueError:
+            try:
+                literal = socket.inet_ntoa(socket.inet_aton(host))
+            except (OSError, UnicodeError):
+                return
+    if not is_allowed(literal):
+        raise AddressRefusedError(f"{host} is an address that the desk may not call")
 
 
 def _resolved(host: str, port: int) -> list[str]:

@@ -12,17 +12,22 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 import notify.actions
+from accounts.permissions import is_staff
 from accounts.queries import actor_for
 from audit.actions import ActionRefused
+from audit.rest import actor_of
 from notify.models import Contact, MailboxMail, token_hash
 
 PAGE_LENGTH = 50
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
 
 
-def _only_in_the_trial() -> None:
-    """Mails hold links that act, so the page exists only where the mailbox replaces a real mail server."""
-    if not settings.SERVICEDESK_MAILBOX:
+def _only_in_the_trial(request: HttpRequest) -> None:
+    """Mails hold links that act, so the page exists only where the mailbox replaces a real mail server.
+
+    And only for who works at the desk: a requester would read everybody's mail, and confirm pages by others' links.
+    """
+    if not settings.SERVICEDESK_MAILBOX or not is_staff(actor_of(request)):
         raise Http404
 
 
@@ -30,7 +35,7 @@ def _only_in_the_trial() -> None:
 @login_required
 def mailbox(request: HttpRequest) -> HttpResponse:
     """The newest mails first; `before` pages on, `to` keeps those of one recipient."""
-    _only_in_the_trial()
+    _only_in_the_trial(request)
     mails = MailboxMail.objects.order_by("-id")
     before, recipient = request.GET.get("before", ""), request.GET.get("to", "")
     if before.isascii() and before.isdigit() and len(before) < 19:
@@ -49,7 +54,7 @@ def mailbox(request: HttpRequest) -> HttpResponse:
 @login_required
 def mailbox_mail(request: HttpRequest, pk: int) -> HttpResponse:
     """One mail as its reader would see it, with links that can be followed."""
-    _only_in_the_trial()
+    _only_in_the_trial(request)
     return render(request, "notify/mailbox_mail.html", {"mail": get_object_or_404(MailboxMail, pk=pk)})
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from audit.actions import ActionRefused, Forbidden, Invalid, action, assert_fresh, record
 from audit.actor import Actor
 from notify.actions.outbox import cancel_topic, enqueue
+from notify.client import AddressRefusedError, refuse_inside
 from notify.events import ContactEvent
 from notify.models import Channel, Contact, Message, token_hash
 from notify.permissions import can_change_contact, can_vouch_for_contact
@@ -73,6 +74,12 @@ def _check_url(address: str) -> None:
             "the address is no URL to post to", field="address",
             remedy="https://host/path, without user name and password in it",
         )  # fmt: skip
+    try:
+        refuse_inside(address)
+    except AddressRefusedError as error:
+        raise Invalid(
+            error.detail, field="address", remedy="give a public address, or ask who runs the desk to allow this one"
+        ) from error
 
 
 @action

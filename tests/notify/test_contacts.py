@@ -145,14 +145,14 @@ def test_a_contact_with_messages_on_their_way_stays() -> None:
 @pytest.mark.parametrize("shown", [True, False])
 def test_the_mailbox_is_a_page_of_the_trial_only(client: Client, settings: Any, shown: bool) -> None:
     settings.SERVICEDESK_MAILBOX = shown
-    client.force_login(UserFactory())
+    client.force_login(UserFactory(roles=["agent"]))
     mail = MailboxMailFactory()
     assert client.get("/mailbox/").status_code == (200 if shown else 404)
     assert client.get(f"/mailbox/{mail.pk}/").status_code == (200 if shown else 404)
 
 
 def test_links_of_a_mail_can_be_followed_and_markup_can_not(client: Client) -> None:
-    client.force_login(UserFactory())
+    client.force_login(UserFactory(roles=["agent"]))
     mail = MailboxMailFactory(body="Open http://localhost:8000/r/abc/ <script>alert(1)</script>", subject="<b>")
     html = client.get(f"/mailbox/{mail.pk}/").content.decode()
     assert '<a href="http://localhost:8000/r/abc/"' in html
@@ -165,10 +165,37 @@ def test_the_mailbox_asks_to_sign_in(client: Client) -> None:
 
 
 def test_the_mailbox_pages_and_filters(client: Client) -> None:
-    client.force_login(UserFactory())
+    client.force_login(UserFactory(roles=["agent"]))
     MailboxMailFactory.create_batch(51)
     mine = MailboxMailFactory(recipients=["me@example.org"], subject="Only this")
     assert b"before=" in client.get("/mailbox/").content
     assert client.get(f"/mailbox/?before={mine.pk}&to=x").status_code == 200
     assert client.get("/mailbox/?to=me@example.org").content.count(b"/mailbox/") >= 1
     assert client.get("/mailbox/?before=99999999999999999999999").status_code == 200
+
+
+INSIDE = [
+    "http://10.0.0.7/hook", "http://192.168.1.1/", "http://localhost/x", "http://desk.localhost:8000/", "http://[::1]/",
+    "http://169.254.169.254/latest", "http://2130706433/", "http://0x7f.1/", "http://[::ffff:10.0.0.1]/",
+    "http://LOCALHOST./", "http://[fd00::1]/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", INSIDE)
+@pytest.mark.parametrize("channel", ["webhook", "ntfy"])
+def test_an_address_inside_is_refused_when_it_is_saved(settings: Any, channel: str, address: str) -> None:
+    settings.SERVICEDESK_OUTGOING_ALLOW = []
+    user = UserFactory()
+    with pytest.raises(Invalid) as refused:
+        add(user, channel=channel, address=address)
+    assert refused.value.field == "address"
+    settings.SERVICEDESK_OUTGOING_ALLOW = ["0.0.0.0/0", "::/0"]
+    assert add(user, channel=channel, address=address).pk
+
+
+def test_the_trials_mailbox_is_read_by_the_desk_alone(settings: Any, client: Client) -> None:
+    settings.SERVICEDESK_MAILBOX = True
+    mail = MailboxMailFactory()
+    for roles, status in (([], 404), (["requester"], 404), (["agent"], 200)):
+        client.force_login(UserFactory(roles=roles))
+        assert client.get("/mailbox/").status_code == client.get(f"/mailbox/{mail.pk}/").status_code == status
