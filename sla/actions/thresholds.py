@@ -57,6 +57,10 @@ select clock_id, percent from fired union all select clock_id, null from breache
 """
 
 
+#: Percentages past this repeat the breach.
+_FULL = 100
+
+
 @dataclasses.dataclass(slots=True)
 class _Due:
     """A clock under its incident's lock, with what fires now."""
@@ -64,6 +68,8 @@ class _Due:
     clock: Clock
     incident: Incident
     passed: list[Moment]
+    #: Whether a repeat later than these is due already, so that the next look tells of it.
+    goes_on: bool = False
 
 
 @action
@@ -119,7 +125,7 @@ def _advance(clock: Clock, incident: Incident, at: datetime) -> _Due:
         )[0]  # fmt: skip
     clock.next_threshold = following.percent if following else None
     clock.next_threshold_at = following.at if following else None
-    return _Due(clock, incident, passed)
+    return _Due(clock, incident, passed, goes_on=following is not None and following.at <= at)
 
 
 def _save(due: Sequence[_Due], at: datetime) -> set[tuple[int, int | None]]:
@@ -146,16 +152,20 @@ def _plain(value: Any) -> Any:
 def _events(due: _Due, news: set[tuple[int, int | None]]) -> list[tuple[str, dict[str, Any]]]:
     clock, found = due.clock, []
     policy_id, policy = policy_behind(clock)
+    repeats = [one.percent for one in due.passed if one.percent > _FULL and not one.is_breach]
     for one in due.passed:
         if (clock.pk, None if one.is_breach else one.percent) not in news:
             continue
         if one.is_breach:
             found.append((str(ClockEvent.BREACHED), breach_data(clock)))
         else:
+            is_last = one.percent == repeats[-1] and not due.goes_on if one.percent in repeats else True
+            acts = policy.actions_at(clock.target, one.percent) if policy else []
             data = {
                 "clock": clock.pk, "target": str(clock.target), "cycle": clock.cycle, "percent": one.percent,
                 "due_at": _plain(clock.due_at), "policy_id": policy_id,
-                "actions": policy.actions_at(clock.target, one.percent) if policy else [],
+                # After an outage many repeats are due at once: one mail tells of the last, not one of each.
+                "actions": acts if is_last else [act for act in acts if act["do"] != "notify"],
             }  # fmt: skip
             found.append((str(ClockEvent.THRESHOLD_REACHED), data))
     return found

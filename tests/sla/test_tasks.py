@@ -18,6 +18,7 @@ from audit.actor import SYSTEM
 from audit.models import Event
 from incidents import actions as incidents
 from incidents.models import Incident
+from notify.models import Message
 from sla import tasks
 from sla.models import Breach, Clock, QueueEntry, ThresholdFired
 from sla.tasks import sweep
@@ -43,6 +44,24 @@ def test_after_a_long_silence_an_unowned_incident_is_due_again_and_again(desk: D
     assert own.next_threshold_at > AT + 30 * 24 * HOUR
     assert own.next_threshold_at - AT == timedelta(seconds=own.budget_s * (own.fired_percent // 100 + 1))
     assert ThresholdFired.objects.filter(clock=own).count() == own.fired_percent // 100
+
+
+def test_after_a_long_outage_the_repeats_are_told_in_one_mail(desk: Desk) -> None:
+    acts = [{"do": "notify", "to": ["team"]}]
+    without_policies()
+    SlaPolicyFactory(
+        targets={"own": {str(p): {"seconds": 3600, "wall": True} for p in range(1, 6)}},
+        thresholds=[{"percent": 100, "actions": acts}], repeat_percent=100, on_breach=[],
+    )  # fmt: skip
+    incidents.open_incident(title="Nobody's", by=SYSTEM, at=AT, channel="api", team=desk.team)
+    sweep(AT + 65 * HOUR)
+    fired = ThresholdFired.objects.filter(clock__target="own").count()
+    assert fired >= 60
+    mails = Message.objects.filter(dedup_key__startswith="clock:")
+    assert 0 < mails.count() <= 2 * mails.values("address").distinct().count()
+    before = mails.count()
+    sweep(AT + 66 * HOUR + MINUTE)
+    assert mails.count() == before + mails.values("address").distinct().count()
 
 
 def test_a_sweep_fires_what_is_due_and_arms_what_comes_next(desk: Desk) -> None:
