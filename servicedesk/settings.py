@@ -290,6 +290,7 @@ _declare(
 )
 _declare("HOST", "127.0.0.1", "The address that `manage.py up` serves at.")
 _declare("PORT", 8000, "The port that `manage.py up` serves at.")
+SERVICEDESK_OWN_DATABASE = not _database_url
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db_url_config(_database_url) if _database_url else _here.django_database()
 }
@@ -362,9 +363,8 @@ def _cache() -> dict[str, Any]:
 CACHES = {"default": _cache()}
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
-_mail = env.email_url_config(
-    _text("EMAIL_URL", "", "The mail server: smtp://user:password@host:587.") or "smtp://localhost:25"
-)
+SERVICEDESK_EMAIL_URL = _text("EMAIL_URL", "", "The mail server: smtp://user:password@host:587.")
+_mail = env.email_url_config(SERVICEDESK_EMAIL_URL or "smtp://localhost:25")
 EMAIL_HOST = _mail["EMAIL_HOST"]
 EMAIL_PORT = _mail["EMAIL_PORT"]
 EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"]

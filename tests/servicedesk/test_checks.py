@@ -17,6 +17,9 @@ GOOD: dict[str, Any] = {
     "SERVICEDESK_MAILBOX": False,
     "SERVICEDESK_URL": "https://desk.example.org",
     "SECURE_SSL_REDIRECT": True,
+    "SERVICEDESK_EMAIL_URL": "smtp+tls://desk:secret@mail.example.org:587",
+    "SERVICEDESK_OWN_DATABASE": False,
+    "SERVICEDESK_OUTGOING_ALLOW": ["10.1.2.0/24", "192.168.7.9", "fd12:3456:789a::/48"],
 }
 
 
@@ -42,6 +45,19 @@ def test_a_desk_set_up_for_others_passes(settings: Any) -> None:
         ("SERVICEDESK_MAILBOX", True, "E004"),
         ("SERVICEDESK_URL", "http://desk.example.org", "E005"),
         ("SECURE_SSL_REDIRECT", False, "E005"),
+        ("SECRET_KEY", "", "E001"),
+        ("SECRET_KEY", "short-but-not-the-default", "E001"),
+        ("SECRET_KEY", "ab" * 40, "E001"),
+        ("SERVICEDESK_EMAIL_URL", "", "E006"),
+        ("SERVICEDESK_EMAIL_URL", "consolemail://", "E006"),
+        ("SERVICEDESK_EMAIL_URL", "smtp://", "E006"),
+        ("SERVICEDESK_OWN_DATABASE", True, "E007"),
+        ("SERVICEDESK_OUTGOING_ALLOW", ["0.0.0.0/0"], "E008"),
+        ("SERVICEDESK_OUTGOING_ALLOW", ["10.0.0.0/8"], "E008"),
+        ("SERVICEDESK_OUTGOING_ALLOW", ["::/0"], "E008"),
+        ("SERVICEDESK_OUTGOING_ALLOW", ["127.0.0.1"], "E008"),
+        ("SERVICEDESK_OUTGOING_ALLOW", ["169.254.169.254"], "E008"),
+        ("SERVICEDESK_OUTGOING_ALLOW", ["intranet"], "E008"),
     ],
 )
 def test_each_default_of_the_trial_is_refused(settings: Any, name: str, value: Any, finding: str) -> None:
@@ -51,7 +67,8 @@ def test_each_default_of_the_trial_is_refused(settings: Any, name: str, value: A
 def test_every_finding_says_what_to_set(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     assert all(
-        "Set SERVICEDESK_" in (one.hint or "") or "Set EMAIL_URL" in (one.hint or "") for one in deployment(None)
+        any(f"Set {name}" in (one.hint or "") for name in ("SERVICEDESK_", "EMAIL_URL", "DATABASE_URL"))
+        for one in deployment(None)
     )
 
 
