@@ -28,6 +28,7 @@ PACKAGES = (
 #: How each marking function names its arguments, in order.
 MARKERS = {
     "_": ("singular",),
+    "_now": ("singular",),
     "gettext": ("singular",),
     "gettext_lazy": ("singular",),
     "gettext_noop": ("singular",),
