@@ -304,10 +304,11 @@ def attachments_for(actor: Actor, incident: Incident, *, is_staff: bool | None =
     if is_staff is None:
         is_staff = is_staff_for(actor, incident)
     parts = thread_of(incident)
+    rows = Attachment.objects.select_related("author", "incident__team")
     if is_staff:
-        return Attachment.objects.filter(incident__in=parts)
+        return rows.filter(incident__in=parts)
     own = [one for one in parts if one.pk == incident.pk or permissions.is_own(actor, one)]
-    return Attachment.objects.public().filter(incident__in=own)
+    return rows.public().filter(incident__in=own)
 
 
 def timeline_for(actor: Actor, incident: Incident, *, is_staff: bool | None = None) -> QuerySet[Event]:
@@ -334,9 +335,9 @@ def name_for_requester(event: Event, incident: Incident) -> str:
     return event.on_behalf_of if event.actor_kind == ActorKind.KEY and event.on_behalf_of else desk_name(incident)
 
 
-def author_for_requester(comment: Comment) -> str:
-    """Who wrote it, as the requester reads it."""
-    return str(comment.author) if comment.author is not None else desk_name(comment.incident)
+def author_for_requester(sent: Comment | Attachment) -> str:
+    """Who wrote or sent it, as the requester reads it."""
+    return str(sent.author) if sent.author is not None else desk_name(sent.incident)
 
 
 def texts_of(events: Iterable[Event]) -> dict[int, str]:

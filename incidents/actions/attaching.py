@@ -38,7 +38,7 @@ def attach(
     at: datetime,
     files: Sequence[Upload],
     comment: Comment | None = None,
-    is_public: bool = False,
+    is_public: bool | None = None,
 ) -> list[Attachment]:
     """Keeps files on an incident; a requester's are public. Records `incident.file_attached` for each.
 
@@ -74,7 +74,7 @@ def comment_with_files(
     at: datetime,
     files: Sequence[Upload],
     body: str = "",
-    is_public: bool = False,
+    is_public: bool | None = None,
     expected_version: int | None = None,
 ) -> Comment:
     """A comment and its files in one step, or neither; without a text the names of the files are the text."""
@@ -117,16 +117,17 @@ def _kept(upload: Upload, kind: str, incident: Incident, by: Actor, at: datetime
     return made
 
 
-def _visible(incident: Incident, by: Actor, comment: Comment | None, *, is_public: bool) -> bool:
+def _visible(incident: Incident, by: Actor, comment: Comment | None, *, is_public: bool | None) -> bool:
     """As public as the comment that it came with; what a requester sends is theirs to see."""
     if comment is not None:
         # What is written to a merged incident stands on its heir; the files stay where its requester finds them.
         if comment.incident_id not in (incident.pk, heir_of(incident).pk):
             raise Invalid("the comment is of another incident", field="comment", remedy="name one of this incident")
         is_public = comment.is_public or comment.addressed_to_id == incident.pk
-    is_public = is_public or _speaks_as(by, incident) == Comment.AuthorKind.REQUESTER
-    _may_speak(by, incident, is_public=is_public)
-    return is_public
+    speaks_as = _speaks_as(by, incident, is_public=is_public)
+    shown = speaks_as == Comment.AuthorKind.REQUESTER or bool(is_public)
+    _may_speak(by, incident, is_public=shown)
+    return shown
 
 
 def _not_too_many(incident: Incident, more: int) -> None:

@@ -65,7 +65,8 @@ def comment(
     choice("nature", nature, Nature)
     body = text("body", body, required=True)
     if incident.merged_into_id is not None:
-        return comment_by_old_number(incident=incident, by=by, at=at, body=body, is_public=is_public)
+        _speaks_as(by, incident, is_public=is_public)
+        return comment_by_old_number(incident=incident, by=by, at=at, body=body, is_public=bool(is_public))
     incident = locked(incident, expected_version)
     if incident.merged_into_id is not None:
         raise MergedMeanwhile(f"{incident.reference} was merged meanwhile")

@@ -26,6 +26,7 @@ class AttachmentSerializer(StrictModelSerializer):
     """One file; `href` is where it is handed out."""
 
     href = serializers.SerializerMethodField()
+    author_label = serializers.SerializerMethodField()
 
     class Meta:
         model = Attachment
@@ -34,6 +35,11 @@ class AttachmentSerializer(StrictModelSerializer):
             "channel", "created_at", "href",
         ]  # fmt: skip
         read_only_fields: ClassVar[list[str]] = fields
+
+    def get_author_label(self, attachment: Attachment) -> str:
+        if self.context["view"].is_staff_for(attachment.incident):
+            return attachment.author_label
+        return queries.author_for_requester(attachment)
 
     def get_href(self, attachment: Attachment) -> str:
         request = self.context["request"]
@@ -52,7 +58,9 @@ class _Files(serializers.ListField):
 
 class AttachInput(StrictSerializer):
     file = _Files(child=serializers.FileField())
-    is_public = serializers.BooleanField(required=False, default=False)
+    is_public = serializers.BooleanField(
+        default=None, allow_null=True, help_text="Left out: internal by the desk, public by you."
+    )
     body = serializers.CharField(required=False, allow_blank=True, max_length=100_000)
 
 

@@ -20,7 +20,7 @@ import oncall.queries
 from accounts.roles import STAFF, Role
 from alerts.models import Alert
 from audit.actor import Actor
-from incidents.models import Comment, Incident
+from incidents.models import Attachment, Comment, Incident
 from oncall.models import Page as OnCallPage
 from postmortems.models import PostMortem
 from servicedesk.desk.sentences import Told, tell
@@ -191,7 +191,15 @@ def story(actor: Actor, incident: Incident, *, is_staff: bool) -> list[Line]:
     return sorted(lines, key=lambda one: one.at, reverse=True)[:STORY]
 
 
-def _author(comment: Comment, *, is_staff: bool) -> str:
+def files(actor: Actor, incident: Incident, *, is_staff: bool) -> list[Attachment]:
+    """The files that the actor may fetch, each with who sent it as the actor reads it."""
+    found = list(incidents.queries.attachments_for(actor, incident, is_staff=is_staff))
+    for one in found:
+        one.author_label = _author(one, is_staff=is_staff)
+    return found
+
+
+def _author(comment: Comment | Attachment, *, is_staff: bool) -> str:
     return comment.author_label if is_staff else incidents.queries.author_for_requester(comment)
 
 

@@ -141,7 +141,7 @@ def _incident_page(
         "comment": _comment_form(incident, actor, refused),
         "is_staff": is_staff,
         "story": queries.story(actor, incident, is_staff=is_staff),
-        "files": list(incidents.queries.attachments_for(actor, incident, is_staff=is_staff)),
+        "files": queries.files(actor, incident, is_staff=is_staff),
         "now": now,
         "related": related.of(actor, incident, is_staff=is_staff),
     }
