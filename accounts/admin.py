@@ -11,15 +11,18 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 import accounts.actions
 from accounts import permissions
 from accounts.models import ApiKey, Membership, Organisation, RoleGrant, Site, Team, User
 from accounts.roles import CHOICES, Role
+from accounts.roster import MOST_BYTES, text_of
+from audit.actions import ActionRefused
 from audit.actor import Actor
 from audit.admin import TrackedAdmin, TrackedInline, Transition
+from audit.rest import actor_of, now_of
 
 
 def _door(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -68,6 +71,12 @@ class MemberForm(forms.Form):
     user = forms.ModelChoiceField(label=_("Person"), queryset=User.objects.active().order_by("name", "email"))
 
 
+class RetireTeamForm(ReasonForm):
+    successor = forms.ModelChoiceField(
+        label=_("Takes its open work"), queryset=Team.objects.active().order_by("name"), required=False
+    )
+
+
 class ShownInline(TrackedInline):
     """What a person or team has; changed by the buttons above."""
 
@@ -88,6 +97,27 @@ class RoleGrantInline(ShownInline):
 
 class NewUserForm(forms.ModelForm):
     roles = forms.MultipleChoiceField(label=_("Roles"), choices=CHOICES, initial=[Role.REQUESTER], required=False)
+
+
+class ImportForm(forms.Form):
+    """A CSV file, or its text; `apply` does what was tried before."""
+
+    file = forms.FileField(label=_("CSV file"), required=False)
+    csv = forms.CharField(
+        label=_("or its text"), required=False, strip=False, widget=forms.Textarea(attrs={"rows": 8, "cols": 80})
+    )
+    apply = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        if not self.cleaned_data.get("file") and not self.cleaned_data.get("csv"):
+            raise forms.ValidationError(_("Choose a file, or paste its text."))
+        return self.cleaned_data
+
+    def content(self) -> bytes:
+        if file := self.cleaned_data["file"]:
+            found: bytes = file.read(MOST_BYTES + 1)
+            return found
+        return str(self.cleaned_data["csv"]).encode()
 
 
 def _manages(actor: Actor, row: Any) -> bool:
@@ -138,6 +168,34 @@ class UserAdmin(TrackedAdmin):
         ),
     }
 
+    change_list_template = "admin/accounts/user_list.html"
+
+    def get_urls(self) -> list[Any]:
+        own = path("import/", self.admin_site.admin_view(self.import_view), name="accounts_user_import")
+        return [own, *super().get_urls()]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """People by CSV: the first POST tries and shows each row, the second, with `apply`, does it."""
+        if not permissions.can_manage_users(actor_of(request)):
+            raise PermissionDenied
+        form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Import people"),
+            "opts": self.opts,
+            "form": form,
+        }
+        if request.method == "POST" and form.is_valid():
+            content = form.content()
+            try:
+                context["report"] = accounts.actions.import_people(
+                    content=content, dry_run=not form.cleaned_data["apply"], by=actor_of(request), at=now_of(request)
+                )
+                context["csv"] = text_of(content)
+            except ActionRefused as refusal:
+                form.add_error(None, f"{refusal.field}: {refusal.detail} ({refusal.remedy})")
+        return render(request, "admin/accounts/import.html", context, status=400 if form.errors else 200)
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change=change, **(kwargs if obj else {**kwargs, "form": NewUserForm}))
 
@@ -162,6 +220,13 @@ class TeamAdmin(TrackedAdmin):
     prepopulated_fields: ClassVar[dict[str, Any]] = {"slug": ("name",)}
     inlines = (MembershipInline,)
     transitions: ClassVar[dict[str, Transition]] = {
+        "retire": Transition(
+            label=_("Retire"),
+            form=RetireTeamForm,
+            is_grave=True,
+            allowed=lambda actor, row: row.is_active and actor.has_role(*Team.configured_by),
+            run=lambda row, **more: accounts.actions.retire_team(team=row, **more),
+        ),
         "set-member": Transition(
             label=_("Put a person into the team"),
             form=PlaceForm,
@@ -181,6 +246,9 @@ class TeamAdmin(TrackedAdmin):
 
     def change_row(self, row: Any, values: dict[str, Any], *, by: Actor, at: Any, expected_version: int | None) -> Team:
         return accounts.actions.change_team(team=row, values=values, by=by, at=at, expected_version=expected_version)
+
+    def remove_row(self, row: Any, *, by: Actor, at: Any) -> None:
+        accounts.actions.remove_team(team=row, by=by, at=at)
 
 
 @admin.register(Organisation)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action as extra_route
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 import accounts.actions
 from accounts.models import ApiKey, Membership, Organisation, Site, Team, User
 from accounts.roles import CHOICES
+from accounts.roster import MOST_BYTES
 from audit.rest import (
     Call,
     ConfigViewSet,
@@ -95,6 +99,41 @@ class PlaceInput(StrictSerializer):
     is_lead = serializers.BooleanField(default=False)
 
 
+class RetireTeamInput(ReasonInput):
+    successor = VisibleField(queryset=Team.objects.all(), required=False, allow_null=True)
+
+
+class ImportInput(StrictSerializer):
+    """A CSV file as text."""
+
+    csv = serializers.CharField(max_length=MOST_BYTES, trim_whitespace=False)
+    dry_run = serializers.BooleanField(default=True)
+
+
+class ImportErrorSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    cause = serializers.CharField()
+    remedy = serializers.CharField()
+
+
+class ImportRowSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    email = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=["created", "changed", "unchanged", "refused"])
+    changes = serializers.DictField(help_text="Field: [value before, value after].")
+    errors = ImportErrorSerializer(many=True)  # type: ignore[assignment]
+
+
+class ImportReportSerializer(serializers.Serializer[Any]):
+    """What became of each row, or would."""
+
+    is_dry_run = serializers.BooleanField()
+    encoding = serializers.CharField()
+    note = serializers.CharField()
+    outcomes = serializers.DictField(child=serializers.IntegerField())
+    rows = ImportRowSerializer(many=True)
+
+
 class MemberInput(StrictSerializer):
     user = VisibleField(queryset=User.objects.get_queryset())
 
@@ -149,6 +188,19 @@ class UserViewSet(ConfigViewSet):
         accounts.actions.revoke_role(user=call.row, by=call.by, at=call.at, **call.data)
         return self._again(call.row)
 
+    @extend_schema(request=ImportInput, responses=ImportReportSerializer, filters=False)
+    @extra_route(detail=False, methods=["post"], url_path="import")
+    def import_people(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Creates and changes people by a CSV file; a dry run unless told otherwise, with a result for each row."""
+        return self.once(self._import)
+
+    def _import(self) -> Response:
+        given = ImportInput.parse(self.request.data, self.get_serializer_context())
+        report = accounts.actions.import_people(
+            content=given["csv"].encode(), dry_run=given["dry_run"], by=self.actor, at=self.now
+        )
+        return Response(ImportReportSerializer(report).data)
+
     def _again(self, user: User) -> User:
         found: User = self.get_queryset().get(pk=user.pk)
         return found
@@ -185,6 +237,16 @@ class TeamViewSet(ConfigViewSet):
     def change_row(self, row: Team, values: dict[str, Any], expected_version: int | None) -> Team:
         return accounts.actions.change_team(
             team=row, values=values, by=self.actor, at=self.now, expected_version=expected_version
+        )
+
+    def remove_row(self, row: Team, expected_version: int | None) -> None:
+        accounts.actions.remove_team(team=row, by=self.actor, at=self.now, expected_version=expected_version)
+
+    @verb(RetireTeamInput)
+    def retire(self, call: Call) -> Team:
+        """Ends a team; its open incidents and services go to the successor."""
+        return accounts.actions.retire_team(
+            team=call.row, by=call.by, at=call.at, expected_version=call.expected_version, **call.data
         )
 
     @verb(PlaceInput, path="set-member")

@@ -17,6 +17,7 @@ class AccountEvent(StrEnum):
     EXPORTED = "user.exported"
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
+    TEAM_RETIRED = "team.retired"
     MEMBERSHIP_SET = "membership.set"
     MEMBERSHIP_REMOVED = "membership.removed"
     KEY_ISSUED = "api_key.issued"
@@ -33,6 +34,7 @@ KINDS: dict[str, Kind] = {
     AccountEvent.EXPORTED: Kind("Somebody took data out as a file; what, and by which filters.", ("what", "filters")),
     AccountEvent.ROLE_GRANTED: Kind("Somebody got a role.", ("role",)),
     AccountEvent.ROLE_REVOKED: Kind("Somebody lost a role.", ("role",)),
+    AccountEvent.TEAM_RETIRED: Kind("A team was retired; its open work goes to the successor.", ("successor",)),
     AccountEvent.MEMBERSHIP_SET: Kind(
         "Somebody joined a team or changed place in it.", ("team_id", "user_id", "is_lead")
     ),

@@ -253,6 +253,20 @@ class CategoryAdmin(TrackedAdmin):
     list_select_related = ("parent__parent",)
     list_filter = ("is_active",)
     search_fields = ("name",)
+    transitions: ClassVar[dict[str, Transition]] = {
+        "retire": Transition(
+            label=_("Retire"),
+            form=forms.RetireCategoryForm,
+            is_grave=True,
+            allowed=lambda actor, row: row.is_active and actor.has_role(*Category.configured_by),
+            run=lambda row, **more: incidents.actions.retire_category(category=row, **more),
+        )
+    }
+
+    def change_row(self, row: Any, values: dict[str, Any], *, by: Any, at: Any, expected_version: int | None) -> Any:
+        return incidents.actions.change_category(
+            category=row, values=values, by=by, at=at, expected_version=expected_version
+        )
 
 
 @admin.register(Service)

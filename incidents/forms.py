@@ -201,6 +201,13 @@ class CommentForm(forms.Form):
     is_public = forms.BooleanField(label=_("Public: the requester gets it by mail"), required=False)
 
 
+class RetireCategoryForm(forms.Form):
+    reason = forms.CharField(label=_("Reason"), max_length=1000, required=False)
+    successor = forms.ModelChoiceField(
+        label=_("Takes its open incidents"), queryset=Category.objects.filter(is_active=True), required=False
+    )
+
+
 class LinesField(forms.CharField):
     """One entry per line, kept as a list."""
 

@@ -11,6 +11,14 @@ def hand_back_what_the_leaver_held(told: Recorded) -> None:
     incidents.actions.hand_back(user=told.subject, by=told.by, at=told.at)
 
 
+@subscribe("team.retired", required=True)
+def move_what_the_team_had(told: Recorded) -> None:
+    """Required: a team that is gone while its work is left behind would be the work's end."""
+    incidents.actions.leave_team(
+        team=told.subject, successor_id=told.data["successor"], by=told.by, at=told.at, reason=told.reason
+    )
+
+
 @subscribe("incident.resolved", "incident.closed")
 def tell_requesters_of_merged(told: Recorded) -> None:
     incidents.actions.tell_merged(incident=told.subject, kind=told.kind, by=told.by, at=told.at)

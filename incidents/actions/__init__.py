@@ -24,6 +24,7 @@ from incidents.actions.merging import DifferentRequesters, NotMergeable, NotMerg
 from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_linked, open_incident
 from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, hand_back, start
 from incidents.actions.restricting import note_access, restrict, unrestrict
+from incidents.actions.retiring import HasChildren, NeedsSuccessor, change_category, leave_team, retire_category
 from incidents.actions.rules import change_routing_rule, create_routing_rule, remove_routing_rule
 from incidents.actions.saved_views import remove_view, save_view
 from incidents.actions.sorting import (
@@ -47,9 +48,11 @@ __all__ = [
     "ClosingIncomplete",
     "DifferentRequesters",
     "FileRefused",
+    "HasChildren",
     "IllegalTransition",
     "Inactive",
     "MergedMeanwhile",
+    "NeedsSuccessor",
     "NoMatrix",
     "NobodyAbove",
     "NotMergeable",
@@ -62,6 +65,7 @@ __all__ = [
     "assign",
     "attach",
     "cancel",
+    "change_category",
     "change_hold",
     "change_matrix",
     "change_routing_rule",
@@ -80,6 +84,7 @@ __all__ = [
     "expire_override",
     "follow_up",
     "hand_back",
+    "leave_team",
     "merge",
     "note_access",
     "open_again_linked",
@@ -96,6 +101,7 @@ __all__ = [
     "resolve",
     "restrict",
     "resume",
+    "retire_category",
     "revise",
     "save_view",
     "schedule_close",

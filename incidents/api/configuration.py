@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 import incidents.actions
-from audit.rest import ConfigViewSet, StrictModelSerializer
+from audit.rest import Call, ConfigViewSet, StrictModelSerializer, StrictSerializer, VisibleField, verb
 from incidents.models import Category, ClosingRule, EscalationRule, PriorityMatrix, Service
 
 
@@ -23,6 +23,11 @@ class CategorySerializer(StrictModelSerializer):
         return str(category)
 
 
+class RetireCategoryInput(StrictSerializer):
+    successor = VisibleField(queryset=Category.objects.all(), required=False, allow_null=True)
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=1000)
+
+
 class CategoryViewSet(ConfigViewSet):
     """The category tree, at most three deep."""
 
@@ -30,6 +35,18 @@ class CategoryViewSet(ConfigViewSet):
     serializer_class = CategorySerializer
     filterset_fields: ClassVar[dict[str, list[str]]] = {"parent": ["exact", "isnull"], "is_active": ["exact"]}
     search_fields = ("name",)
+
+    def change_row(self, row: Category, values: dict[str, Any], expected_version: int | None) -> Category:
+        return incidents.actions.change_category(
+            category=row, values=values, by=self.actor, at=self.now, expected_version=expected_version
+        )
+
+    @verb(RetireCategoryInput)
+    def retire(self, call: Call) -> Category:
+        """Ends a category; its open incidents go to the successor."""
+        return incidents.actions.retire_category(
+            category=call.row, by=call.by, at=call.at, expected_version=call.expected_version, **call.data
+        )
 
 
 class ServiceSerializer(StrictModelSerializer):

@@ -26,7 +26,7 @@ _RULES = (
 
 
 #: More of them: what texts show, which zones there are.
-_MORE_RULES = ("audit/texts.py", "audit/zones.py")
+_MORE_RULES = ("audit/texts.py", "audit/zones.py", "accounts/roster.py")
 ALL_RULES = (*_RULES, *_MORE_RULES)
 
 

@@ -1,4 +1,4 @@
-"""Every change to people, roles, teams and keys."""
+"""Changes to people, roles, teams and keys, one at a time."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from audit.actions import (
     change_config,
     create_config,
     record,
+    remove_config,
 )
 from audit.actor import Actor, ActorKind
 
@@ -43,6 +44,12 @@ class LastAdmin(ActionRefused):
     """Without another active admin nobody could undo it."""
 
     code = "last_admin"
+
+
+class LastTriageTeam(ActionRefused):
+    """Without another one, what no rule routes would be in nobody's queue."""
+
+    code = "last_triage_team"
 
 
 class Deactivated(ActionRefused):
@@ -260,10 +267,61 @@ def create_team(*, values: Mapping[str, Any], by: Actor, at: datetime) -> Team:
 def change_team(
     *, team: Team, values: Mapping[str, Any], by: Actor, at: datetime, expected_version: int | None = None
 ) -> Team:
-    """Changes a team; refused when it would become part of itself. Records `config.changed`."""
+    """Changes a team; refused when it would become part of itself, and for the last triage team.
+
+    Records `config.changed`; switching it off retires it without a successor, and records `team.retired` too.
+    """
     _lock_team_tree()
+    before = Team.objects.get(pk=team.pk)
     changed: Team = change_config(row=team, values=values, by=by, at=at, expected_version=expected_version)
+    _refuse_last_triage(before, changed)
+    if before.is_active and not changed.is_active:
+        record(AccountEvent.TEAM_RETIRED, changed, by, at, successor=None)
     return changed
+
+
+@action
+def retire_team(
+    *, team: Team, by: Actor, at: datetime, successor: Team | None = None, reason: str = "",
+    expected_version: int | None = None,
+) -> Team:  # fmt: skip
+    """Ends a team; its open work goes to the successor in the same transaction. Idempotent.
+
+    Refused: without the right, for the last triage team, to itself or a retired team, and without a successor while
+    the apps above have work for it. Records `config.changed` and `team.retired`.
+    """
+    _lock_team_tree()
+    before = Team.objects.get(pk=team.pk)
+    if successor is not None and (successor.pk == team.pk or not successor.is_active):
+        raise Invalid(f"{successor} can't take the work", field="successor", remedy="name another, active team")
+    changed: Team = change_config(
+        row=team, values={"is_active": False}, by=by, at=at, expected_version=expected_version, reason=reason
+    )
+    _refuse_last_triage(before, changed)
+    if before.is_active:
+        told = successor.pk if successor is not None else None
+        record(AccountEvent.TEAM_RETIRED, changed, by, at, reason=reason, successor=told)
+    return changed
+
+
+@action
+def remove_team(*, team: Team, by: Actor, at: datetime, expected_version: int | None = None) -> None:
+    """Removes a team that nothing refers to; refused for the last triage team. Records `config.removed`."""
+    _lock_team_tree()
+    before = Team.objects.get(pk=team.pk)
+    _refuse_last_triage(before, None)
+    remove_config(row=team, by=by, at=at, expected_version=expected_version)
+
+
+def _refuse_last_triage(before: Team, after: Team | None) -> None:
+    takes_on = after is not None and after.is_active and after.is_triage
+    if not (before.is_active and before.is_triage) or takes_on:
+        return
+    if not Team.objects.filter(is_active=True, is_triage=True).exclude(pk=before.pk).exists():
+        raise LastTriageTeam(
+            f"{before} is the last team that takes what no rule routes", field="is_triage",
+            remedy="let another team take it first",
+        )  # fmt: skip
 
 
 def _lock_team_tree() -> None:
