@@ -14,6 +14,7 @@ from audit.context import entry
 from audit.failpoints import failpoint
 from notify import actions, channels
 from notify.channels import Outcome, Result
+from notify.channels.probe import Trial, try_mail_server
 from notify.models import Message
 
 log = logging.getLogger(__name__)
@@ -89,3 +90,8 @@ def _record(message: Message, token: str, outcome: Outcome, at: datetime) -> Non
         )  # fmt: skip
     if done is None:
         log.warning("message %s was claimed by another sender before its outcome was recorded", message.pk)
+
+
+def try_mail(address: str) -> Trial:
+    """One test mail to an administrator, now; a person waits for the server's answer."""
+    return try_mail_server(address)

@@ -54,6 +54,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("desk/", include("servicedesk.desk.urls")),
     path("audit/", include("servicedesk.trail.urls")),
+    path("setup/", include("servicedesk.setup.urls")),
     path("r/", include("oncall.urls")),
     path("policies/", include("incidents.urls")),
     path("postmortems/", include("postmortems.urls")),

@@ -36,6 +36,7 @@ def desk(request: HttpRequest) -> dict[str, Any]:
     if actor.has_role(Role.ADMIN, Role.AUDITOR):
         items.append((_("Trail"), reverse("trail:trail")))
         items.append((_("Settings"), reverse("admin:index")))
+        items.append((_("Doctor"), reverse("setup:doctor")))
     if is_staff:
         items.append((_("API"), reverse("api-docs")))
     return {
