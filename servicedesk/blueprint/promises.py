@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -24,7 +25,9 @@ _SECTION = ("title", "guidance", "kind", "is_required")
 
 
 def _iso(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, dt.date | dt.time) else value
+    if isinstance(value, dt.time):
+        return value.isoformat(timespec="auto" if value.second or value.microsecond else "minutes")
+    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def _defaults(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -126,7 +129,11 @@ class Schedules(Kind):
     fields = ("zone", "team", "layers")
 
     def whole(self, given: dict[str, Any]) -> dict[str, Any]:
-        return filled(given, "layers", _defaults(Layer(), _LAYER) | {"members": []})
+        found = filled(given, "layers", _plainly(_defaults(Layer(), _LAYER)) | {"members": []})
+        for layer in found.get("layers") or ():
+            with contextlib.suppress(TypeError, ValueError):  # what is no time is refused when it is read
+                layer["handover_time"] = _iso(dt.time.fromisoformat(layer["handover_time"]))
+        return found
 
     def show(self, row: Any, name: str) -> Any:
         if name == "team":
