@@ -18,7 +18,7 @@ import accounts.actions
 from accounts import permissions
 from accounts.models import ApiKey, Membership, Organisation, RoleGrant, Site, Team, User
 from accounts.roles import CHOICES, Role
-from accounts.roster import MOST_BYTES, text_of
+from accounts.roster import COLUMNS, MOST_BYTES, text_of
 from audit.actions import ActionRefused
 from audit.actor import Actor
 from audit.admin import TrackedAdmin, TrackedInline, Transition
@@ -182,6 +182,7 @@ class UserAdmin(TrackedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Import people"),
+            "columns": " ".join(COLUMNS),
             "opts": self.opts,
             "form": form,
         }

@@ -10,11 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db.models import Case, F, Q, QuerySet, When
-from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
 from accounts.roles import STAFF
-from audit.actor import Actor, ActorKind
+from audit.actor import Actor
 from audit.models import Event
 from audit.queries import fetch, kept
 from incidents import permissions, routing, times
@@ -321,23 +320,6 @@ def timeline_for(actor: Actor, incident: Incident, *, is_staff: bool | None = No
     said = [str(IncidentEvent.COMMENTED), str(IncidentEvent.FILE_ATTACHED)]
     spoken = Q(kind__in=said, data__is_public=True)
     return rows.filter(Q(kind__in=[str(kind) for kind in PUBLIC_KINDS]) | spoken)
-
-
-def desk_name(incident: Incident) -> str:
-    """Who speaks to the requester where no person does: the team, else the desk; never a key's or a job's name."""
-    return str(incident.team) if incident.team_id else _("Service desk")
-
-
-def name_for_requester(event: Event, incident: Incident) -> str:
-    """Who did it, as the requester reads it."""
-    if event.actor_kind == ActorKind.PERSON:
-        return event.actor_label
-    return event.on_behalf_of if event.actor_kind == ActorKind.KEY and event.on_behalf_of else desk_name(incident)
-
-
-def author_for_requester(sent: Comment | Attachment) -> str:
-    """Who wrote or sent it, as the requester reads it."""
-    return str(sent.author) if sent.author is not None else desk_name(sent.incident)
 
 
 def texts_of(events: Iterable[Event]) -> dict[int, str]:

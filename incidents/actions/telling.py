@@ -17,6 +17,7 @@ from audit.actions import action
 from audit.actor import Actor
 from incidents import queries
 from incidents.models import Comment, HoldReason, Incident, Participant, ParticipantRole, ResolutionCode
+from incidents.models.conversation import author_for_requester
 
 
 def tell_opened(incident: Incident, by: Actor, at: datetime) -> None:
@@ -26,7 +27,7 @@ def tell_opened(incident: Incident, by: Actor, at: datetime) -> None:
 
 def tell_comment(incident: Incident, comment: Comment, by: Actor, at: datetime) -> None:
     """A public comment of the desk goes to the requester, one of the requester to who works on it."""
-    facts = {"author": queries.author_for_requester(comment), "body": comment.body}
+    facts = {"author": author_for_requester(comment), "body": comment.body}
     if comment.author_kind == Comment.AuthorKind.REQUESTER:
         _tell_followers(
             incident, "answered", lambda: _("The requester answered"), f"comment:{comment.pk}", by, at, facts

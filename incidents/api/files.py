@@ -20,6 +20,7 @@ from incidents import queries
 from incidents.files import handed_out
 from incidents.filetypes import Upload
 from incidents.models import Attachment, Incident
+from incidents.models.conversation import author_for_requester
 
 
 class AttachmentSerializer(StrictModelSerializer):
@@ -39,7 +40,7 @@ class AttachmentSerializer(StrictModelSerializer):
     def get_author_label(self, attachment: Attachment) -> str:
         if self.context["view"].is_staff_for(attachment.incident):
             return attachment.author_label
-        return queries.author_for_requester(attachment)
+        return author_for_requester(attachment)
 
     def get_href(self, attachment: Attachment) -> str:
         request = self.context["request"]

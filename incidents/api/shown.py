@@ -13,6 +13,7 @@ from audit.rest import StrictModelSerializer, StrictSerializer
 from audit.subscriptions import declared_kinds
 from incidents import permissions, queries
 from incidents.models import Channel, Comment, DetectedBy, Kind, Participant, ParticipantRole, State
+from incidents.models.conversation import author_for_requester, name_for_requester
 
 #: Column -> name in the answer: a link is shown by the id that a body takes.
 _LINKS = (
@@ -193,7 +194,7 @@ class CommentSerializer(StrictModelSerializer):
         """A requester reads who wrote, or the team: the names of keys are the desk's own business."""
         if self.context["view"].is_staff_for(self.context["view"].row or comment.incident):
             return comment.author_label
-        return queries.author_for_requester(comment)
+        return author_for_requester(comment)
 
 
 class ParticipantSerializer(StrictModelSerializer):
@@ -233,7 +234,7 @@ class TimelineEntrySerializer(serializers.ModelSerializer[Event]):
     def get_actor_label(self, event: Event) -> str:
         if self.context["is_staff"]:
             return event.actor_label
-        return queries.name_for_requester(event, self.context["incident"])
+        return name_for_requester(event, self.context["incident"])
 
     def get_on_behalf_of(self, event: Event) -> str:
         return event.on_behalf_of if self.context["is_staff"] else ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from audit.actor import Actor
-from audit.models import Tracked, personal, records
+from audit.actor import Actor, ActorKind
+from audit.models import Event, Tracked, personal, records
 from incidents.models.choices import Nature, ParticipantRole
 from incidents.models.incident import Incident
 from incidents.permissions import sees_all
@@ -91,3 +92,20 @@ class Participant(Tracked):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.get_role_display()})"
+
+
+def desk_name(incident: Incident) -> str:
+    """Who speaks to the requester where no person does: the team, else the desk; never a key's or a job's name."""
+    return str(incident.team) if incident.team_id else gettext("Service desk")
+
+
+def author_for_requester(sent: Any) -> str:
+    """Who wrote a comment or sent a file, as the requester reads it."""
+    return str(sent.author) if sent.author is not None else desk_name(sent.incident)
+
+
+def name_for_requester(event: Event, incident: Incident) -> str:
+    """Who did it, as the requester reads it."""
+    if event.actor_kind == ActorKind.PERSON:
+        return event.actor_label
+    return event.on_behalf_of if event.actor_kind == ActorKind.KEY and event.on_behalf_of else desk_name(incident)

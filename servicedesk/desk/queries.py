@@ -21,6 +21,7 @@ from accounts.roles import STAFF, Role
 from alerts.models import Alert
 from audit.actor import Actor
 from incidents.models import Attachment, Comment, Incident
+from incidents.models.conversation import author_for_requester
 from oncall.models import Page as OnCallPage
 from postmortems.models import PostMortem
 from servicedesk.desk.sentences import Told, tell
@@ -200,7 +201,7 @@ def files(actor: Actor, incident: Incident, *, is_staff: bool) -> list[Attachmen
 
 
 def _author(comment: Comment | Attachment, *, is_staff: bool) -> str:
-    return comment.author_label if is_staff else incidents.queries.author_for_requester(comment)
+    return comment.author_label if is_staff else author_for_requester(comment)
 
 
 def surroundings(actor: Actor, incident: Incident, now: datetime) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from incidents.models import (
     Service,
     WorkaroundOutcome,
 )
+from incidents.models.conversation import name_for_requester
 
 #: What of a clock a reader of an incident's story is spared: the machinery's own steps.
 LEFT_OUT = frozenset({
@@ -174,7 +175,7 @@ def _told(event: Event, names: Mapping[type[Any], Mapping[int, str]], reader: In
     is_person = event.actor_kind in ("person", "key")
     who = event.actor_label if is_person else _now("the desk")
     if is_person and reader is not None:
-        who = incidents.queries.name_for_requester(event, reader)
+        who = name_for_requester(event, reader)
     channel = str(_CHANNELS.get(event.channel, "")) if is_person else ""
     return Told(event.at, who, channel, text, event.reason, meaning)
 
