@@ -136,3 +136,16 @@ def leads_above(team_id: int | None) -> list[User]:
     rows = ask(LEADS_ABOVE, [team_id]) if team_id is not None else []
     nearest = [user for user, step in rows if step == rows[0][1]]
     return list(User.objects.active().filter(pk__in=nearest).order_by("pk"))
+
+
+def as_requester(user: User) -> Actor:
+    """An active person in the capacity of a requester only: what a link in a mail may stand for, whatever they are."""
+    if not user.is_active:
+        return Actor(kind=ActorKind.PERSON, id=str(user.pk), label=str(user))
+    return Actor(
+        kind=ActorKind.PERSON,
+        id=str(user.pk),
+        label=str(user),
+        user_id=user.pk,
+        roles=frozenset({Role.REQUESTER.value}),
+    )

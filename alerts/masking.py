@@ -1,4 +1,4 @@
-"""Keeps capabilities out of logs: intake keys and responder links stand in URLs, and every library logs URLs."""
+"""Keeps capabilities out of logs: intake keys and links of people stand in URLs, and every library logs URLs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 #: The prefix stays readable, so that a log line still says which source it was.
 _KEY = re.compile(r"\b(sdi_[a-z0-9]{8})_[A-Za-z0-9_-]+")
 #: Whatever stands where a key belongs may be a key with a typing error.
-_PATH = re.compile(r"(/(?:intake|r|contacts)/)(?!sdi_[a-z0-9]{8}_\*\*\*)[^/\s\"'?]+")
+_PATH = re.compile(r"(/(?:intake|r|contacts|help/[tmc])/)(?!sdi_[a-z0-9]{8}_\*\*\*)[^/\s\"'?]+")
 
 
 def masked(text: str) -> str:

@@ -12,7 +12,7 @@ from audit.context import entry
 
 HEADER = "X-Request-ID"
 _GIVEN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_CHANNELS = (("/api/", "api"), ("/admin/", "admin"), ("/r/", "link"))
+_CHANNELS = (("/api/", "api"), ("/admin/", "admin"), ("/r/", "link"), ("/help/t/", "link"), ("/help/c/", "link"))
 
 
 class AuditMiddleware:
@@ -31,5 +31,5 @@ class AuditMiddleware:
 
 
 def channel_of(path: str) -> str:
-    """The way in, by path: api, admin, link (the responder's page) or page."""
+    """The way in, by path: api, admin, link (a page behind a link in a mail) or page."""
     return next((channel for prefix, channel in _CHANNELS if path.startswith(prefix)), "page")

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 import incidents.actions
-from audit.actions import Invalid
+from audit.actions import Invalid, change_config
 from audit.actor import Actor
 from audit.admin import ReadOnlyAdmin, TrackedAdmin, Transition
 from audit.rest import actor_of, now_of
@@ -23,14 +24,17 @@ from incidents.models import (
     EscalationRule,
     Incident,
     IncidentLink,
+    MailTemplate,
     Merge,
     Participant,
     PriorityMatrix,
+    Report,
     RoutingRule,
     SavedView,
     Service,
     Task,
 )
+from incidents.models.mails import PLACEHOLDERS
 
 WORKERS = frozenset({"agent", "lead", "responder", "incident_manager", "admin"})
 OVERSEERS = frozenset({"manager", "auditor"})
@@ -338,6 +342,45 @@ class SavedViewAdmin(TrackedAdmin):
     search_fields = ("name",)
 
 
+def _reset(row: MailTemplate, **given: Any) -> Any:
+    return change_config(row=row, values={"subject": "", "body": ""}, **given)
+
+
+@admin.register(MailTemplate)
+class MailTemplateAdmin(TrackedAdmin):
+    """The mails to requesters in each language: what each may name, how it reads, and back to the shipped text."""
+
+    can_add = False
+    can_delete = False
+    form = forms.MailTemplateForm
+    list_display = ("__str__", "kind", "locale", "is_own")
+    list_display_links = ("__str__",)
+    list_filter = ("kind", "locale")
+    fields = ("kind", "locale", "placeholders", "subject", "body", "reads")
+    readonly_fields = ("kind", "locale", "placeholders", "reads")
+    transitions: ClassVar[dict[str, Transition]] = {
+        "reset": Transition(
+            label=_("Back to the shipped text"),
+            run=_reset,
+            allowed=lambda actor, row: row.is_own and actor.has_role(*MailTemplate.configured_by),
+        )
+    }
+
+    @admin.display(boolean=True, description=_("own text"))
+    def is_own(self, row: MailTemplate) -> bool:
+        return row.is_own
+
+    @admin.display(description=_("may name"))
+    def placeholders(self, row: MailTemplate) -> str:
+        names = [f"{{{name}}}" for name in PLACEHOLDERS[row.kind]]
+        return ", ".join([*names, "{if note} … {else} … {end}"])
+
+    @admin.display(description=_("how it reads"))
+    def reads(self, row: MailTemplate) -> str:
+        subject, body = row.preview()
+        return format_html("<pre>{}\n\n{}</pre>", subject, body)
+
+
 @admin.register(Comment)
 class CommentAdmin(ReadOnlyAdmin):
     list_display = ("incident", "author_label", "is_public", "created_at")
@@ -353,6 +396,15 @@ class AttachmentAdmin(ReadOnlyAdmin):
     list_select_related = ("incident",)
     list_filter = ("is_public", "content_type", "channel")
     exclude = ("file",)
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    """Reports that wait for the confirmation of their address."""
+
+    list_display = ("email", "title", "created_at", "expires_at", "incident")
+    list_select_related = ("incident",)
+    fields = ("email", "title", "description", "urgency", "locale", "created_at", "expires_at", "incident")
 
 
 @admin.register(Participant)

@@ -38,6 +38,7 @@ class IncidentEvent(StrEnum):
     FILE_ATTACHED = "incident.file_attached"
     REPLIED = "incident.replied"
     REPLY_SETTLED = "incident.reply_settled"
+    RESPONSE_BOUNCED = "incident.response_bounced"
     PARTICIPANT_ADDED = "incident.participant_added"
     PARTICIPANT_REMOVED = "incident.participant_removed"
     CLOSE_SCHEDULED = "incident.close_scheduled"
@@ -150,6 +151,10 @@ KINDS: dict[str, Kind] = {
         ("comment", "state"),
     ),
     IncidentEvent.REPLY_SETTLED: Kind("The requester's message was read and needs no answer.", ()),
+    IncidentEvent.RESPONSE_BOUNCED: Kind(
+        "The mail with the first response came back, so it is none; `instead` is a later word that counts, or null.",
+        ("comment", "instead"),
+    ),
     IncidentEvent.PARTICIPANT_ADDED: Kind("A person watches, or was paged.", ("user", "role")),
     IncidentEvent.PARTICIPANT_REMOVED: Kind("A person stopped watching.", ("user", "role")),
     IncidentEvent.CLOSE_SCHEDULED: Kind("The moment of closing by the system was set.", ("old", "close_due_at")),

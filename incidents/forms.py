@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation, Site, Team, User
@@ -20,6 +21,7 @@ from incidents.models import (
     HoldReason,
     Incident,
     Kind,
+    MailTemplate,
     ResolutionCode,
     RoutingRule,
     Service,
@@ -250,3 +252,21 @@ class RoutingRuleForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = RoutingRule
         fields = ("name", "position", "is_active", *CONDITIONS, "team")
+
+
+class MailTemplateForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Subject and text of a mail, beginning with what is in force; both are saved together or not at all."""
+
+    class Meta:
+        model = MailTemplate
+        fields = ("subject", "body")
+        widgets = {"body": forms.Textarea(attrs={"rows": 18, "cols": 90})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["subject"], self.initial["body"] = self.instance.in_force
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        return list(self.fields) if super().changed_data else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import incidents.actions
 from audit.subscriptions import Recorded, subscribe
+from incidents.models import Incident
 
 
 @subscribe("user.deactivated")
@@ -32,3 +33,11 @@ def escalate_what_changes_hands(told: Recorded) -> None:
 @subscribe("incident.priority_changed")
 def escalate_what_became_urgent(told: Recorded) -> None:
     incidents.actions.escalate_by_rules(incident=told.subject, trigger="priority", by=told.by, at=told.at)
+
+
+@subscribe("message.bounced")
+def take_back_an_answer_that_came_back(told: Recorded) -> None:
+    if isinstance(told.about, Incident):
+        incidents.actions.withdraw_response(
+            incident=told.about, dedup_key=told.subject.dedup_key, by=told.by, at=told.at
+        )  # fmt: skip

@@ -15,7 +15,7 @@ import incidents.actions
 from audit.actor import job
 from audit.context import entry
 from audit.queries import database_time
-from incidents.models import Incident
+from incidents.models import Incident, Report
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,13 @@ def sweep_priority_overrides(at: datetime | None = None) -> int:
         lambda rows, moment: rows.override_due(moment), "priority_override_until", incidents.actions.expire_override,
         "incidents.overrides", at,
     )  # fmt: skip
+
+
+@shared_task
+def prune_reports(at: datetime | None = None) -> int:
+    """Throws away reports whose link is over, and returns how many; what was confirmed stands in its incident."""
+    gone, _ = Report.objects.stale(at or database_time()).delete()
+    return gone
 
 
 def _each(

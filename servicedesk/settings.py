@@ -116,9 +116,11 @@ SERVICEDESK_OWN_CLOCK_SECONDS = _number(
 SERVICEDESK_REPORT_ZONE = _text(
     "SERVICEDESK_REPORT_ZONE", "UTC", "The time zone whose days reports count by; after a change: metrics_rebuild."
 )
-SERVICEDESK_IDEMPOTENCY_HOURS = _number(
-    "SERVICEDESK_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is remembered."
+SERVICEDESK_LINK_DAYS = _number("SERVICEDESK_LINK_DAYS", 30, "Days for which a requester's link in a mail opens.")
+SERVICEDESK_OPEN_PORTAL = _flag(
+    "SERVICEDESK_OPEN_PORTAL", SERVICEDESK_MAILBOX, "Let unknown people report by confirming their mail address."
 )
+SERVICEDESK_IDEMPOTENCY_HOURS = _number("SERVICEDESK_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is kept.")
 SERVICEDESK_MAX_BODY = _number("SERVICEDESK_MAX_BODY", 1_048_576, "The largest request body in bytes.")
 
 # --- Mail in --------------------------------------------------------------------------------------------------------
@@ -339,6 +341,7 @@ CELERY_BEAT_SCHEDULE = {
         "notify.tasks.send_due": 1.0,
         "audit.tasks.sweep_deliveries": 5.0,
         "incidents.tasks.sweep": 5.0,
+        "incidents.tasks.prune_reports": 3600.0,
         "audit.tasks.prune_idempotency": 3600.0,
         "metrics.tasks.sweep": 30.0,
         "metrics.tasks.send_digests": 20.0,
@@ -444,6 +447,22 @@ REST_FRAMEWORK: dict[str, Any] = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+_ENUMS = {
+    "RoleEnum": "accounts.roles.CHOICES", "IncidentStateEnum": "incidents.models.choices.State",
+    "IncidentChannelEnum": "incidents.models.choices.Channel", "IncidentKindEnum": "incidents.models.choices.Kind",
+    "HoldReasonEnum": "incidents.models.choices.HoldReason",
+    "ResolutionCodeEnum": "incidents.models.choices.ResolutionCode",
+    "CauseCodeEnum": "incidents.models.choices.CauseCode", "FixKindEnum": "incidents.models.choices.FixKind",
+    "CancelReasonEnum": "incidents.models.choices.CancelReason", "ContactChannelEnum": "notify.models.Channel",
+    "ClockStateEnum": "sla.models.Clock.State", "ClockTargetEnum": "sla.models.Clock.Target",
+    "PageStateEnum": "oncall.models.pages.PageState",
+    "PostMortemStateEnum": "postmortems.models.documents.PostMortemState",
+    "ActionItemStateEnum": "postmortems.models.documents.ActionItemState",
+    "SectionKindEnum": "postmortems.models.templates.SectionKind",
+    "WebhookStateEnum": "integrations.models.webhooks.EndpointState",
+    "WebhookDeliveryStateEnum": "integrations.models.webhooks.DeliveryState",
+    "AlertStateEnum": "alerts.models.AlertState",
+}  # fmt: skip
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Service desk",
     "DESCRIPTION": "Incidents with SLA clocks, on-call paging, alerts and post-mortems.",
@@ -456,27 +475,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SORT_OPERATION_PARAMETERS": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {
-        "RoleEnum": "accounts.roles.CHOICES",
-        "IncidentStateEnum": "incidents.models.choices.State",
-        "IncidentChannelEnum": "incidents.models.choices.Channel",
-        "IncidentKindEnum": "incidents.models.choices.Kind",
-        "HoldReasonEnum": "incidents.models.choices.HoldReason",
-        "ResolutionCodeEnum": "incidents.models.choices.ResolutionCode",
-        "CauseCodeEnum": "incidents.models.choices.CauseCode",
-        "FixKindEnum": "incidents.models.choices.FixKind",
-        "CancelReasonEnum": "incidents.models.choices.CancelReason",
-        "ContactChannelEnum": "notify.models.Channel",
-        "ClockStateEnum": "sla.models.Clock.State",
-        "ClockTargetEnum": "sla.models.Clock.Target",
-        "PageStateEnum": "oncall.models.pages.PageState",
-        "PostMortemStateEnum": "postmortems.models.documents.PostMortemState",
-        "ActionItemStateEnum": "postmortems.models.documents.ActionItemState",
-        "SectionKindEnum": "postmortems.models.templates.SectionKind",
-        "WebhookStateEnum": "integrations.models.webhooks.EndpointState",
-        "WebhookDeliveryStateEnum": "integrations.models.webhooks.DeliveryState",
-        "AlertStateEnum": "alerts.models.AlertState",
-    },
+    "ENUM_NAME_OVERRIDES": _ENUMS,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

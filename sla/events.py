@@ -27,7 +27,10 @@ _TERMS = (
 _CLOCK = ("clock", "target", "cycle")
 
 KINDS: dict[str, Kind] = {
-    ClockEvent.STARTED: Kind("The clocks of an incident started under a policy.", _TERMS),
+    ClockEvent.STARTED: Kind(
+        "The clocks of an incident started under a policy; `answer_by` is when somebody answers at the latest.",
+        (*_TERMS, "answer_by"),
+    ),
     ClockEvent.TERMS_CHANGED: Kind(
         "A change of the incident brought its clocks under other terms.", (*_TERMS, "mode", "cause")
     ),

@@ -14,6 +14,7 @@ STARTED = "clock.started"
 TERMS_CHANGED = "clock.terms_changed"
 MERGED, UNMERGED = "incident.merged", "incident.unmerged"
 ABSORBED, RELEASED = "incident.absorbed", "incident.released"
+COMMENTED, BOUNCED = "incident.commented", "incident.response_bounced"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ _READERS: dict[str, Callable[[Happened], Iterable[Kind]]] = {
     "incident.claimed": lambda event: (Kind.OWNED,),
     "incident.started": lambda event: (Kind.OWNED,) if event.data.get("assignee") else (),
     "incident.acknowledged": _acknowledged,
-    "incident.commented": _commented,
+    COMMENTED: _commented,
     "incident.reply_settled": lambda event: (Kind.ANSWERED,),
     "incident.resumed": lambda event: (Kind.RELEASED,),
     "incident.resolved": _resolved,
@@ -88,16 +89,30 @@ _READERS: dict[str, Callable[[Happened], Iterable[Kind]]] = {
 _HOLDS = {"incident.put_on_hold": "hold_reason", "incident.hold_changed": "new"}
 
 #: The kinds of events that a clock depends on.
-RELEVANT = (OPENED, *_READERS, *_HOLDS, STARTED, TERMS_CHANGED, UNMERGED, RELEASED)
+RELEVANT = (OPENED, *_READERS, *_HOLDS, STARTED, TERMS_CHANGED, UNMERGED, RELEASED, BOUNCED)
 
 
 def without_undone(events: Iterable[Happened]) -> list[Happened]:
-    """The events less the merges that were taken back: as if those had never been."""
-    told = list(events)
+    """The events less the merges that were taken back and the answers that came back: as if those had never been."""
+    told = _without_bounced(list(events))
     undone = {one.data.get("merge") for one in told if one.kind in (UNMERGED, RELEASED)}
     return [
         one for one in told
         if one.kind not in (MERGED, UNMERGED, ABSORBED, RELEASED) or one.data.get("merge") not in undone
+    ]  # fmt: skip
+
+
+def _without_bounced(told: list[Happened]) -> list[Happened]:
+    """What came back told nobody anything; a later word that arrived is the first response instead."""
+    bounces = [one.data for one in told if one.kind == BOUNCED]
+    if not bounces:
+        return told
+    gone, instead = {one["comment"] for one in bounces}, {one["instead"] for one in bounces}
+    kept = [one for one in told if one.kind != BOUNCED and not (one.kind == COMMENTED and one.data["comment"] in gone)]
+    return [
+        dataclasses.replace(one, data={**one.data, "is_first_response": True})
+        if one.kind == COMMENTED and one.data["comment"] in instead else one
+        for one in kept
     ]  # fmt: skip
 
 

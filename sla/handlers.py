@@ -16,6 +16,12 @@ def start_clocks(told: Recorded) -> None:
         actions.start_clocks(incident=told.subject, by=told.by, at=told.at, opened=told.data, reason=told.reason)
 
 
+@subscribe("clock.started", required=True)
+def promise_an_answer(told: Recorded) -> None:
+    """After the clocks, because the receipt names what they promise; in the same transaction, as the opening itself."""
+    actions.send_receipt(incident=told.subject, answer_by=told.data["answer_by"], by=told.by, at=told.at)
+
+
 @subscribe(
     "incident.assigned",
     "incident.claimed",
@@ -60,6 +66,11 @@ def give_back(told: Recorded) -> None:
 def plan_follow_ups(told: Recorded) -> None:
     if told.data.get("old") != told.subject.hold_reason:
         actions.plan_follow_ups(incident=told.subject, by=told.by, at=told.at)
+
+
+@subscribe("incident.response_bounced")
+def retime_when_a_response_came_back(told: Recorded) -> None:
+    actions.retime(incident=told.subject, by=told.by, at=told.at)
 
 
 @subscribe("incident.commented")

@@ -255,6 +255,12 @@ def next_due(incident: Incident) -> Clock | None:
     return running.order_by(is_own, "due_at", "id").first()
 
 
+def answer_by(incident: Incident) -> datetime | None:
+    """By when somebody answers at the latest, as long as nobody has."""
+    respond = Clock.objects.filter(incident=incident, target=Clock.Target.RESPOND, due_at__isnull=False).running()
+    return respond.order_by("-cycle").values_list("due_at", flat=True).first()
+
+
 def calendars_in_use() -> QuerySet[Calendar]:
     """Calendars that an active policy works by."""
     return Calendar.objects.filter(Exists(SlaPolicy.objects.filter(is_active=True, calendar=OuterRef("pk"))))

@@ -1,6 +1,7 @@
 """Everything that changes an incident; each verb locks it, asks the predicate, moves it, saves and records."""
 
 from incidents.actions.attaching import FileRefused, attach, comment_with_files
+from incidents.actions.bouncing import withdraw_response
 from incidents.actions.closing import (
     ClosingIncomplete,
     WorkaroundOpen,
@@ -23,6 +24,14 @@ from incidents.actions.holding import (
 from incidents.actions.merging import DifferentRequesters, NotMergeable, NotMerged, merge, unmerge
 from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_linked, open_incident
 from incidents.actions.ownership import AlreadyAcknowledged, AlreadyHeld, acknowledge, assign, claim, hand_back, start
+from incidents.actions.reporting import (
+    LinkInvalid,
+    ask_to_confirm,
+    confirm_report,
+    send_link,
+    send_list_link,
+    send_receipt,
+)
 from incidents.actions.restricting import note_access, restrict, unrestrict
 from incidents.actions.retiring import HasChildren, NeedsSuccessor, change_category, leave_team, retire_category
 from incidents.actions.rules import change_routing_rule, create_routing_rule, remove_routing_rule
@@ -51,6 +60,7 @@ __all__ = [
     "HasChildren",
     "IllegalTransition",
     "Inactive",
+    "LinkInvalid",
     "MergedMeanwhile",
     "NeedsSuccessor",
     "NoMatrix",
@@ -62,6 +72,7 @@ __all__ = [
     "WorkaroundOpen",
     "acknowledge",
     "add_participant",
+    "ask_to_confirm",
     "assign",
     "attach",
     "cancel",
@@ -76,6 +87,7 @@ __all__ = [
     "comment_by_old_number",
     "comment_with_files",
     "confirm",
+    "confirm_report",
     "contain",
     "create_routing_rule",
     "escalate",
@@ -107,6 +119,9 @@ __all__ = [
     "schedule_close",
     "schedule_follow_ups",
     "schedule_idle",
+    "send_link",
+    "send_list_link",
+    "send_receipt",
     "set_priority_inputs",
     "settle_reply",
     "settle_workaround",
@@ -116,4 +131,5 @@ __all__ = [
     "unmerge",
     "unrestrict",
     "wake_up",
+    "withdraw_response",
 ]

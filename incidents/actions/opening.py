@@ -28,7 +28,6 @@ from incidents.actions.frame import (
     text,
 )
 from incidents.actions.routing import Routed, route
-from incidents.actions.telling import tell_opened
 from incidents.events import IncidentEvent
 from incidents.models import (
     VOICE_CHANNELS,
@@ -162,10 +161,8 @@ def open_incident(
     _first_contact(incident, by, at, started=started, resolved=resolved)
     insert(incident)
     _record_opening(incident, by, at, reported_at_reason, resolved, routed)
-    if resolved is None:
-        tell_opened(incident, by, at)
-        if incident.priority <= RULED_PRIORITIES:
-            escalate_by_rules(incident=incident, trigger=EscalationTrigger.PRIORITY.value, by=by, at=at)
+    if resolved is None and incident.priority <= RULED_PRIORITIES:
+        escalate_by_rules(incident=incident, trigger=EscalationTrigger.PRIORITY.value, by=by, at=at)
     return settled(incident)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zoneinfo
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 import notify.actions
@@ -16,13 +15,9 @@ from accounts.models import User
 from audit.actions import action
 from audit.actor import Actor
 from incidents import queries
+from incidents.actions.writing import MailKind, in_zone, mail_requester
 from incidents.models import Comment, HoldReason, Incident, Participant, ParticipantRole, ResolutionCode
 from incidents.models.conversation import author_for_requester
-
-
-def tell_opened(incident: Incident, by: Actor, at: datetime) -> None:
-    """The receipt: the number, and that a person will answer."""
-    _tell_requester(incident, "opened", lambda: _("We have your report"), "opened", by, at)
 
 
 def tell_comment(incident: Incident, comment: Comment, by: Actor, at: datetime) -> None:
@@ -33,7 +28,7 @@ def tell_comment(incident: Incident, comment: Comment, by: Actor, at: datetime) 
             incident, "answered", lambda: _("The requester answered"), f"comment:{comment.pk}", by, at, facts
         )
     else:
-        _tell_requester(incident, "commented", lambda: _("News"), f"comment:{comment.pk}", by, at, facts)
+        _tell_requester(incident, MailKind.COMMENTED, f"comment:{comment.pk}", by, at, facts)
 
 
 def tell_held(incident: Incident, note: str, by: Actor, at: datetime) -> None:
@@ -42,14 +37,14 @@ def tell_held(incident: Incident, note: str, by: Actor, at: datetime) -> None:
         "note": note, "until": incident.hold_until, "hold_reason": HoldReason(incident.hold_reason).label,
         "ends_at": incident.follow_ups[-1] if incident.follow_ups else None,
     }  # fmt: skip
-    _tell_requester(incident, "held", lambda: _("On hold"), f"held:{at.timestamp():.6f}", by, at, facts)
+    _tell_requester(incident, MailKind.HELD, f"held:{at.timestamp():.6f}", by, at, facts)
 
 
 def tell_follow_up(incident: Incident, by: Actor, at: datetime) -> None:
     """We still wait for an answer, and what happens without one."""
     facts = {"ends_at": incident.follow_ups[-1]}
     key = f"follow_up:{at.timestamp():.6f}"
-    _tell_requester(incident, "follow_up", lambda: _("We need your answer"), key, by, at, facts)
+    _tell_requester(incident, MailKind.FOLLOW_UP, key, by, at, facts)
 
 
 def tell_confirmed(incident: Incident, note: str, by: Actor, at: datetime) -> None:
@@ -68,9 +63,12 @@ def tell_escalated(incident: Incident, people: list[User], reason: str, by: Acto
 
 
 def tell_resolved(incident: Incident, by: Actor, at: datetime) -> None:
-    """Resolved, and how to say that it is not."""
-    facts = {"code": ResolutionCode(incident.resolution_code).label, "notes": incident.resolution_notes}
-    _tell_requester(incident, "resolved", lambda: _("Resolved"), f"resolved:{incident.reopen_count}", by, at, facts)
+    """Resolved, with a link for “it works” and one for “still broken”."""
+    facts = {
+        "code": ResolutionCode(incident.resolution_code).label, "notes": incident.resolution_notes,
+        "closes_at": incident.close_due_at,
+    }  # fmt: skip
+    _tell_requester(incident, MailKind.RESOLVED, f"resolved:{incident.reopen_count}", by, at, facts)
 
 
 @action(joins=True)
@@ -79,16 +77,19 @@ def tell_merged(*, incident: Incident, kind: str, by: Actor, at: datetime) -> No
 
     Nothing of the target's words goes to them: its requester may be another person.
     """
-    template = kind.removeprefix("incident.")
-    subjects = {"resolved": lambda: _("Resolved"), "closed": lambda: _("Closed")}
+    short = kind.removeprefix("incident.")
     for source in queries.merged_with_own_audience(incident):
-        key = f"merged:{template}:{incident.pk}:{incident.reopen_count}"
-        facts = {"code": ResolutionCode(incident.resolution_code).label, "notes": ""}
-        _tell_requester(source, template, subjects[template], key, by, at, facts)
+        key = f"merged:{short}:{incident.pk}:{incident.reopen_count}"
+        facts = {"code": ResolutionCode(incident.resolution_code).label}
+        _tell_requester(source, _MERGED[short], key, by, at, facts)
+
+
+_MERGED = {"resolved": MailKind.RESOLVED, "closed": MailKind.CLOSED}
 
 
 def tell_closed(incident: Incident, by: Actor, at: datetime) -> None:
-    _tell_requester(incident, "closed", lambda: _("Closed"), f"closed:{incident.reopen_count}", by, at)
+    """Closed, and the question how content they are."""
+    _tell_requester(incident, MailKind.CLOSED, f"closed:{incident.reopen_count}", by, at, {})
 
 
 def tell_wake_up(incident: Incident, hold_reason: str, by: Actor, at: datetime) -> None:
@@ -105,17 +106,9 @@ def is_silent(incident: Incident) -> bool:
     return incident.is_imported or incident.is_drill
 
 
-def _tell_requester(
-    incident: Incident,
-    template: str,
-    subject: Any,
-    key: str,
-    by: Actor,
-    at: datetime,
-    facts: dict[str, Any] | None = None,
-) -> None:
+def _tell_requester(incident: Incident, kind: str, key: str, by: Actor, at: datetime, facts: Mapping[str, Any]) -> None:
     if incident.requester is not None and not is_silent(incident):
-        _mail(incident.requester, incident, template, subject, key, by, at, facts or {})
+        mail_requester(incident.requester, incident, kind, key, by, at, facts)
 
 
 def _tell_assignee(
@@ -158,16 +151,15 @@ def _mail(
 ) -> None:
     """One mail in the person's language; instants in the facts are shown in the person's zone."""
     with translation.override(user.locale):
-        shown = {name: _in_zone(value, user) if isinstance(value, datetime) else value for name, value in facts.items()}
+        shown = {
+            name: in_zone(value, user.time_zone) if isinstance(value, datetime) else value
+            for name, value in facts.items()
+        }
         context = {"reference": incident.reference, "title": incident.title, **shown}
         headline = f"[{incident.reference}] {subject()}: {incident.title}"
         body = render_to_string(f"incidents/mail/{template}.txt", context)
     notify.actions.enqueue_mail_to_user(
         user=user, subject=headline, body=body.strip() + "\n", dedup_key=f"incident:{incident.pk}:{key}:{user.pk}",
         topic=f"incident:{incident.pk}", about=incident, by=by, at=at, thread=incident.reference,
+        kind=template,
     )  # fmt: skip
-
-
-def _in_zone(moment: datetime, user: User) -> str:
-    local = moment.astimezone(zoneinfo.ZoneInfo(user.time_zone))
-    return f"{date_format(local, 'j N Y, H:i')} ({user.time_zone})"

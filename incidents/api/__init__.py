@@ -10,6 +10,7 @@ from incidents.api.configuration import (
     ServiceViewSet,
 )
 from incidents.api.incidents import IncidentViewSet
+from incidents.api.mails import MailTemplateViewSet
 from incidents.api.routing import RoutingRuleViewSet
 
 ROUTES: list[tuple[str, Any]] = [
@@ -20,6 +21,7 @@ ROUTES: list[tuple[str, Any]] = [
     ("routing-rules", RoutingRuleViewSet),
     ("closing-rules", ClosingRuleViewSet),
     ("escalation-rules", EscalationRuleViewSet),
+    ("mail-templates", MailTemplateViewSet),
 ]
 
 __all__ = ["ROUTES"]

@@ -24,7 +24,9 @@ from incidents.models.choices import (
 from incidents.models.configuration import Category, ClosingRule, EscalationRule, PriorityMatrix, Service
 from incidents.models.conversation import Comment, Participant
 from incidents.models.incident import Incident, IncidentQuerySet
+from incidents.models.mails import MailKind, MailTemplate
 from incidents.models.relations import IncidentLink, Merge, Task
+from incidents.models.reports import Report
 from incidents.models.routing import RoutingRule
 from incidents.models.saved_views import SavedView
 
@@ -50,11 +52,14 @@ __all__ = [
     "IncidentQuerySet",
     "Kind",
     "LinkKind",
+    "MailKind",
+    "MailTemplate",
     "Merge",
     "Nature",
     "Participant",
     "ParticipantRole",
     "PriorityMatrix",
+    "Report",
     "ResolutionCode",
     "RoutingRule",
     "SavedView",

@@ -93,6 +93,7 @@ SENTENCES: dict[str, Any] = {
     "page.exhausted": _("ran out of levels in %(rounds)s rounds: %(why)s"),
     "page.stopped": _("ended the page"),
     "page.link_renewed": _("sent %(user)s a new link"),
+    "incident.response_bounced": _("the answer came back undelivered: nobody has been answered yet"),
     "rating.given": _("rated it: %(score)s of 5"),
     "rating.changed": _("changed the rating from %(old)s to %(score)s of 5"),
     "rating.settled": _("settled the low rating"),

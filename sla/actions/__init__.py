@@ -4,6 +4,7 @@ from sla.actions.clocks import judge_imported, retime, start_clocks
 from sla.actions.configuration import freeze
 from sla.actions.merging import give_back, rebase, refold
 from sla.actions.planning import plan_follow_ups
+from sla.actions.promising import send_receipt
 from sla.actions.thresholds import carry_out, fire_due
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "rebase",
     "refold",
     "retime",
+    "send_receipt",
     "start_clocks",
 ]

@@ -139,13 +139,20 @@ def recompute(
                 wanted.append(_as_row(incident, target, cycle, agreed, row))
     changed = [row for row in wanted if _differs(before.get((row.target, row.cycle)), row)]
     saved = write(incident, [_values(row) for row in changed], _entry(wanted), at)
-    told: list[_Told] = [(ClockEvent.STARTED, incident, incident, dict(first))] if first else []
+    promise = {"answer_by": _answer_by(wanted)}
+    told: list[_Told] = [(ClockEvent.STARTED, incident, incident, {**first, **promise})] if first else []
     for row in changed:
         row.pk, is_late = saved[(row.target, row.cycle)]
         if not incident.is_imported:
             news = _news(before.get((row.target, row.cycle)), row, is_late)
             told += [(kind, row, incident, data) for kind, data in news]
     record_all(told, by=by, at=at)
+
+
+def _answer_by(rows: Sequence[Clock]) -> str | None:
+    """By when somebody answers at the latest, where that is promised and still to come."""
+    due = next((row.due_at for row in rows if row.target == Clock.Target.RESPOND and row.due_at), None)
+    return due.isoformat() if due else None
 
 
 def _as_row(incident: Incident, target: str, cycle: Cycle, agreed: Mapping[str, Any], row: Clock | None) -> Clock:

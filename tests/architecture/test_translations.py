@@ -67,4 +67,4 @@ def test_texts_are_found_in_templates() -> None:
 
 def test_texts_of_models_and_templates_are_extracted() -> None:
     places = {place for one in extracted().values() for place in one.places}
-    assert {"incidents/models/incident.py", "templates/base.html", "templates/incidents/mail/opened.txt"} <= places
+    assert {"incidents/models/incident.py", "templates/base.html", "templates/incidents/mail/answered.txt"} <= places

@@ -18,7 +18,8 @@ LAYER = {
 _RULES = (
     "integrations/webhooks",
     "audit/actor.py", "audit/chain.py", "accounts/roles.py", "incidents/priority.py", "incidents/routing.py",
-    "incidents/times.py", "incidents/filetypes.py", "sla/businesstime", "sla/fold.py",
+    "incidents/times.py", "incidents/wording.py", "incidents/passes.py", "incidents/filetypes.py",
+    "sla/businesstime", "sla/fold.py",
     "sla/terms.py", "oncall/rotation.py", "oncall/steps.py", "oncall/weekhours.py", "alerts/parsed.py",
     "postmortems/gate.py", "notify/threading.py",
     "metrics/fold.py", "metrics/buckets.py", "metrics/charts.py",

@@ -216,6 +216,7 @@ def test_drills_are_not_for_everybody() -> None:
 
 def test_the_requester_gets_a_receipt_with_the_number() -> None:
     incident: Incident = IncidentFactory(requester=UserFactory(email="maria@example.org", locale="en"))
+    incidents.actions.send_receipt(incident=incident, answer_by=None, by=SYSTEM, at=AT)
     mail = Message.objects.get(topic=f"incident:{incident.pk}")
     assert (mail.address, mail.subject) == (
         "maria@example.org", f"[{incident.reference}] We have your report: {incident.title}",

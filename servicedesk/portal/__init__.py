@@ -1,0 +1,1 @@
+"""The requester's pages: report, follow, answer and rate, with or without an account."""
