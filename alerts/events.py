@@ -11,6 +11,7 @@ class AlertEvent(StrEnum):
     FIRED = "alert.fired"
     RECOVERED = "alert.recovered"
     RECOVERY_PROPOSED = "alert.recovery_proposed"
+    MOVED = "alert.moved"
     STORM_BEGAN = "alert_source.storm_began"
     KEY_ISSUED = "alert_source.key_issued"
     KEY_ROTATED = "alert_source.key_rotated"
@@ -29,6 +30,7 @@ KINDS: dict[str, Kind] = {
     AlertEvent.RECOVERY_PROPOSED: Kind(
         "Every alert of an incident recovered, and the source's policy leaves resolving to a person.", ("source",)
     ),
+    AlertEvent.MOVED: Kind("Alerts came with a merge, or went with its undo.", ("merge", "alerts")),
     AlertEvent.STORM_BEGAN: Kind(
         "A source passed its storm limit; its new alerts share one incident until it calms.", ("source", "limit")
     ),

@@ -25,6 +25,7 @@ from incidents.models import (
     Incident,
     IncidentLink,
     MailTemplate,
+    MajorIncident,
     Merge,
     Participant,
     PriorityMatrix,
@@ -54,11 +55,54 @@ def _open_again(row: Incident, *, expected_version: int | None, **given: Any) ->
     return incidents.actions.open_again_linked(incident=row, **given)
 
 
+def _named(by: Actor, field: str, reference: str) -> Incident:
+    found = queries.visible_by_reference(by, reference)
+    if found is None:
+        raise Invalid(str(_("There is no such incident, or you may not see it.")), field=field)
+    return found
+
+
 def _merge(row: Incident, *, into: str, by: Actor, **given: Any) -> Any:
-    target = queries.visible_by_reference(by, into)
-    if target is None:
-        raise Invalid(str(_("There is no such incident, or you may not see it.")), field="into")
-    return incidents.actions.merge(incident=row, into=target, by=by, **given)
+    return incidents.actions.merge(incident=row, into=_named(by, "into", into), by=by, **given)
+
+
+def _set_parent(row: Incident, *, parent: str, by: Actor, **given: Any) -> Any:
+    elder = _named(by, "parent", parent) if parent else None
+    return incidents.actions.set_parent(incident=row, parent=elder, by=by, **given)
+
+
+def _link(row: Incident, *, other: str, by: Actor, expected_version: int | None, **given: Any) -> Any:
+    return incidents.actions.add_link(incident=row, other=_named(by, "other", other), by=by, **given)
+
+
+def _unversioned(action: Callable[..., Any]) -> Callable[..., Any]:
+    """An action that is safe whatever happened meanwhile."""
+
+    def run(row: Incident, *, expected_version: int | None, **given: Any) -> Any:
+        return action(incident=row, **given)
+
+    return run
+
+
+def _of_task(action: Callable[..., Any]) -> Callable[..., Any]:
+    def run(row: Task, **given: Any) -> Any:
+        return action(task=row, **given)
+
+    return run
+
+
+def _may_relate(actor: Actor, row: Incident) -> bool:
+    return permissions.can_work(actor, row) and row.state not in ("closed", "cancelled")
+
+
+def _may_decide(state: str) -> Callable[[Actor, Any], bool]:
+    def allowed(actor: Actor, row: Incident) -> bool:
+        return (
+            permissions.can_decide_major(actor, row)
+            and getattr(MajorIncident.objects.live_of(row), "state", "") == state
+        )
+
+    return allowed
 
 
 def _can(verb: str) -> Callable[[Actor, Any], bool]:
@@ -162,6 +206,42 @@ class IncidentAdmin(TrackedAdmin):
             form=forms.ReasonForm,
             allowed=_can("unmerge"),
         ),
+        "set-parent": Transition(
+            label=_("Choose the parent"), run=_set_parent, form=forms.ParentForm, allowed=_may_relate
+        ),
+        "link": Transition(label=_("Link"), run=_link, form=forms.LinkForm, allowed=_may_relate),
+        "add-task": Transition(
+            label=_("Add a task"),
+            run=_unversioned(incidents.actions.add_task),
+            form=forms.TaskForm,
+            allowed=_may_relate,
+        ),
+        "propose-major": Transition(
+            label=_("Propose as a major incident"),
+            run=_act(incidents.actions.propose_major),
+            form=forms.WhyForm,
+            allowed=lambda actor, row: (
+                row.is_open and permissions.can_propose_major(actor, row) and MajorIncident.objects.live_of(row) is None
+            ),
+        ),
+        "accept-major": Transition(
+            label=_("Accept as major"),
+            run=_act(incidents.actions.accept_major),
+            form=forms.ReasonForm,
+            allowed=_may_decide("proposed"),
+        ),
+        "reject-major": Transition(
+            label=_("Reject"),
+            run=_act(incidents.actions.reject_major),
+            form=forms.WhyForm,
+            allowed=_may_decide("proposed"),
+        ),
+        "demote-major": Transition(
+            label=_("Demote"),
+            run=_act(incidents.actions.demote_major),
+            form=forms.WhyForm,
+            allowed=_may_decide("accepted"),
+        ),
         "comment": Transition(
             label=_("Comment"), run=_act(incidents.actions.comment), form=forms.CommentForm, allowed=_can_comment
         ),
@@ -244,8 +324,21 @@ class IncidentLinkAdmin(RelationAdmin):
     search_fields = ("=incident__number", "=other__number")
 
 
+@admin.register(MajorIncident)
+class MajorIncidentAdmin(RelationAdmin):
+    list_display = ("incident", "state", "proposed_at", "decided_at", "commander", "closing_owner", "close_on")
+    list_select_related = ("incident", "commander", "closing_owner")
+    list_filter = ("state",)
+    search_fields = ("=incident__number",)
+
+
 @admin.register(Task)
 class TaskAdmin(RelationAdmin):
+    transitions: ClassVar[dict[str, Transition]] = {
+        "finish": Transition(
+            label=_("Done"), run=_of_task(incidents.actions.finish_task), allowed=lambda actor, row: row.done_at is None
+        ),
+    }
     list_display = ("title", "incident", "owner", "due_at", "done_at")
     list_select_related = ("incident", "owner")
     search_fields = ("title", "=incident__number")

@@ -48,6 +48,24 @@ class IncidentEvent(StrEnum):
     UNMERGED = "incident.unmerged"
     ABSORBED = "incident.absorbed"
     RELEASED = "incident.released"
+    PARENT_SET = "incident.parent_set"
+    LINKED = "incident.linked"
+    UNLINKED = "incident.unlinked"
+    SPLIT = "incident.split"
+    TASK_ADDED = "incident.task_added"
+    TASK_CHANGED = "incident.task_changed"
+    TASK_DONE = "incident.task_done"
+    TASK_DROPPED = "incident.task_dropped"
+    TASK_LATE = "incident.task_late"
+    MAJOR_PROPOSED = "incident.major_proposed"
+    MAJOR_ACCEPTED = "incident.major_accepted"
+    MAJOR_REJECTED = "incident.major_rejected"
+    MAJOR_DEMOTED = "incident.major_demoted"
+    MAJOR_OVERDUE = "incident.major_overdue"
+    MAJOR_ROLES_SET = "incident.major_roles_set"
+    UPDATED = "incident.updated"
+    CLOSING_PLANNED = "incident.closing_planned"
+    CLOSING_DUE = "incident.closing_due"
     MATRIX_CHANGED = "matrix.changed"
 
 
@@ -143,8 +161,9 @@ KINDS: dict[str, Kind] = {
     IncidentEvent.UNRESTRICTED: Kind("It is no longer restricted.", ()),
     IncidentEvent.RESTRICTED_READ: Kind("An auditor read a restricted incident; by which way.", ("via",)),
     IncidentEvent.COMMENTED: Kind(
-        "A comment was written; `author_kind` is requester, agent or system, `nature` person, auto_reply or bounce.",
-        ("comment", "is_public", "author_kind", "is_first_response", "nature"),
+        "A comment was written; `author_kind` is requester, agent or system, `nature` person, auto_reply or bounce; "
+        "`is_apart`: with the requester of an incident that was merged into it, and nobody else.",
+        ("comment", "is_public", "author_kind", "is_first_response", "nature", "is_apart"),
     ),
     IncidentEvent.REPLIED: Kind(
         "The requester wrote on what waits for somebody else or is resolved: somebody has to look.",
@@ -172,5 +191,33 @@ KINDS: dict[str, Kind] = {
     IncidentEvent.RELEASED: Kind(
         "An incident that had become part of this one is one of its own again.", ("source", "merge")
     ),
+    IncidentEvent.PARENT_SET: Kind(
+        "It became the child of another one, or nobody's (null); references before and after.", ("old", "parent")
+    ),
+    IncidentEvent.LINKED: Kind("It was linked to another one.", ("other", "link_kind")),
+    IncidentEvent.UNLINKED: Kind("A link was taken back.", ("other", "link_kind")),
+    IncidentEvent.SPLIT: Kind("A part of it became an incident of its own.", ("part", "comment")),
+    IncidentEvent.TASK_ADDED: Kind("A piece of work was noted.", ("task", "title", "owner", "due_at")),
+    IncidentEvent.TASK_CHANGED: Kind("A task got another title, owner or due time.", ("task", "title", "fields")),
+    IncidentEvent.TASK_DONE: Kind("A task was done.", ("task", "title")),
+    IncidentEvent.TASK_DROPPED: Kind("A task need not be done.", ("task", "title")),
+    IncidentEvent.TASK_LATE: Kind("The owner of a task was told that it is late.", ("task", "title", "owner")),
+    IncidentEvent.MAJOR_PROPOSED: Kind(
+        "Somebody says that it is a major incident; by when that is decided.", ("major", "decide_by_at")
+    ),
+    IncidentEvent.MAJOR_ACCEPTED: Kind(
+        "It is a major incident; who leads it.", ("major", "commander", "communications_lead", "scribe")
+    ),
+    IncidentEvent.MAJOR_REJECTED: Kind("It is no major incident.", ("major",)),
+    IncidentEvent.MAJOR_DEMOTED: Kind("It is no longer a major incident.", ("major",)),
+    IncidentEvent.MAJOR_OVERDUE: Kind("Nobody decided in time whether it is a major incident.", ("major",)),
+    IncidentEvent.MAJOR_ROLES_SET: Kind(
+        "Who leads a major incident changed.", ("major", "commander", "communications_lead", "scribe")
+    ),
+    IncidentEvent.UPDATED: Kind("Everyone was told how a major incident stands.", ("major", "comment")),
+    IncidentEvent.CLOSING_PLANNED: Kind(
+        "Who closes a major incident, and on which day.", ("major", "owner", "close_on")
+    ),
+    IncidentEvent.CLOSING_DUE: Kind("The closing owner of a major incident was reminded.", ("major", "owner")),
     IncidentEvent.MATRIX_CHANGED: Kind("A new version of the priority matrix was saved.", ("number", "is_current")),
 }

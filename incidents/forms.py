@@ -21,6 +21,7 @@ from incidents.models import (
     HoldReason,
     Incident,
     Kind,
+    LinkKind,
     MailTemplate,
     ResolutionCode,
     RoutingRule,
@@ -176,6 +177,26 @@ class CloseForm(forms.Form):
 class CancelForm(forms.Form):
     reason = forms.ChoiceField(label=_("It was"), choices=given_by_hand(CancelReason))
     detail = forms.CharField(label=_("Detail"), required=False, max_length=500)
+
+
+class WhyForm(forms.Form):
+    reason = _text(_("Why"), max_length=2000)
+
+
+class ParentForm(forms.Form):
+    parent = forms.CharField(label=_("Parent (reference; empty: none)"), required=False, max_length=40)
+    reason = forms.CharField(label=_("Reason"), required=False, max_length=2000)
+
+
+class LinkForm(forms.Form):
+    kind = forms.ChoiceField(label=_("It is"), choices=LinkKind.choices)
+    other = forms.CharField(label=_("Other incident (reference)"), max_length=40)
+
+
+class TaskForm(forms.Form):
+    title = forms.CharField(label=_("What is to be done"), max_length=300)
+    owner = PersonField(label=_("Owner"))
+    due_at = _moment(_("Due"), required=False)
 
 
 class MergeForm(forms.Form):

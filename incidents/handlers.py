@@ -41,3 +41,15 @@ def take_back_an_answer_that_came_back(told: Recorded) -> None:
         incidents.actions.withdraw_response(
             incident=told.about, dedup_key=told.subject.dedup_key, by=told.by, at=told.at
         )  # fmt: skip
+
+
+@subscribe(
+    "incident.put_on_hold", "incident.hold_changed", "incident.resumed", "incident.resolved", "incident.reopened",
+)  # fmt: skip
+def pass_to_children(told: Recorded) -> None:
+    incidents.actions.cascade(incident=told.subject, kind=told.kind, by=told.by, at=told.at)
+
+
+@subscribe("incident.resolved")
+def plan_the_closing_of_a_major(told: Recorded) -> None:
+    incidents.actions.keep_open(incident=told.subject, by=told.by, at=told.at)

@@ -231,3 +231,18 @@ def can_route_to(actor: Actor, team_id: int) -> bool:
 def can_keep_views(actor: Actor) -> bool:
     """Views and canned replies of one's own: everybody who looks at the queue."""
     return _writes(actor) and actor.has_role(*TEAM_ROLES, *_EVERYWHERE, "manager")
+
+
+def can_propose_major(actor: Actor, incident: Case, *, is_paged: bool = False) -> bool:
+    """Who reported it and who works on it; an admin as such does neither."""
+    if is_own(actor, incident):
+        return _writes(actor)
+    is_only_admin = actor.has_role("admin") and not actor.has_role("incident_manager", *TEAM_ROLES)
+    return not is_only_admin and can_work(actor, incident, is_paged=is_paged)
+
+
+def can_decide_major(actor: Actor, incident: Case) -> bool:
+    """An incident manager, or the lead of its team."""
+    if not (_writes(actor) and actor.is_person):
+        return False
+    return actor.has_role("incident_manager") or _leads(actor, incident)

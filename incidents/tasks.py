@@ -15,7 +15,7 @@ import incidents.actions
 from audit.actor import job
 from audit.context import entry
 from audit.queries import database_time
-from incidents.models import Incident, Report
+from incidents.models import Incident, MajorIncident, Report, Task
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ def sweep(at: datetime | None = None) -> dict[str, int]:
         "auto_close": sweep_auto_close(moment),
         "idle": sweep_idle(moment),
         "priority_overrides": sweep_priority_overrides(moment),
+        "tasks": sweep_tasks(moment),
+        "majors": sweep_majors(moment),
     }
 
 
@@ -84,6 +86,36 @@ def prune_reports(at: datetime | None = None) -> int:
     """Throws away reports whose link is over, and returns how many; what was confirmed stands in its incident."""
     gone, _ = Report.objects.stale(at or database_time()).delete()
     return gone
+
+
+@shared_task
+def sweep_tasks(at: datetime | None = None) -> int:
+    """Reminds the owners of late tasks."""
+    moment = at or database_time()
+    return _rows(Task.objects.reminder_due(moment), "remind_at", "task", incidents.actions.remind_task, moment)
+
+
+@shared_task
+def sweep_majors(at: datetime | None = None) -> int:
+    """Proposals that nobody decided in time, and closings whose day has come."""
+    moment = at or database_time()
+    due = MajorIncident.objects.decision_due(moment).select_related("incident")
+    done = _rows(due, "decide_by_at", "major", incidents.actions.sweep_proposal, moment)
+    closing = MajorIncident.objects.closing_due(moment).select_related("incident")
+    return done + _rows(closing, "remind_at", "major", incidents.actions.remind_closing, moment)
+
+
+def _rows(due: QuerySet[Any], deadline: str, name: str, act: Callable[..., Any], at: datetime) -> int:
+    """Acts on each due row that belongs to an incident; the action locks and asks again. One failure stops no other."""
+    done = 0
+    with entry("job"):
+        for row in due.order_by(deadline, "pk")[:BATCH]:
+            try:
+                act(**{name: row}, by=job(f"incidents.{name}s"), at=at)
+                done += 1
+            except Exception:  # the next one must not wait for this one
+                logger.exception("the %s %s could not be looked after", name, row.pk)
+    return done
 
 
 def _each(

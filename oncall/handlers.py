@@ -42,6 +42,16 @@ def ask_on_for_the_heir(told: Recorded) -> None:
     oncall.actions.take_over_pages(incident=told.subject, source_number=told.data["source"], by=told.by, at=told.at)
 
 
+@subscribe("incident.major_overdue")
+def page_who_decides(told: Recorded) -> None:
+    oncall.actions.page_undecided_major(incident=told.subject, by=told.by, at=told.at)
+
+
+@subscribe("incident.major_accepted", "incident.major_rejected")
+def stop_asking_for_a_decision(told: Recorded) -> None:
+    oncall.actions.end_major_pages(incident=told.subject, cause=told.kind, by=told.by, at=told.at)
+
+
 @subscribe("incident.unmerged")
 def page_again_after_undo(told: Recorded) -> None:
     if told.subject.acknowledged_at is None:

@@ -110,6 +110,17 @@ SERVICEDESK_REPLY_CLOCK_SECONDS = _number(
     86_400,
     "Wall-clock seconds a requester's message may stay unanswered where no policy says it.",
 )
+SERVICEDESK_MAJOR_DECISION_SECONDS = _number(
+    "SERVICEDESK_MAJOR_DECISION_SECONDS", 600, "Seconds to decide about a proposed major incident; then it pages."
+)
+SERVICEDESK_MAJOR_UPDATE_SECONDS = _number(
+    "SERVICEDESK_MAJOR_UPDATE_SECONDS", 1800, "Wall-clock seconds between updates on a major where no policy says it."
+)
+SERVICEDESK_MAJOR_POLICY = _text(
+    "SERVICEDESK_MAJOR_POLICY",
+    "",
+    "Name of the escalation policy that is paged when nobody decides; empty: the incident's own.",
+)
 SERVICEDESK_OWN_CLOCK_SECONDS = _number(
     "SERVICEDESK_OWN_CLOCK_SECONDS", 14400, "Wall-clock seconds an unowned incident may wait where no policy says it."
 )

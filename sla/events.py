@@ -22,7 +22,7 @@ class ClockEvent(StrEnum):
 
 _TERMS = (
     "policy", "policy_id", "policy_version", "calendar_version", "priority", "inputs", "targets", "own_default_s",
-    "reply_default_s",
+    "reply_default_s", "update_default_s",
 )  # fmt: skip
 _CLOCK = ("clock", "target", "cycle")
 

@@ -83,6 +83,9 @@ _READERS: dict[str, Callable[[Happened], Iterable[Kind]]] = {
     "incident.reopened": _reopened,
     "incident.closed": lambda event: (Kind.CLOSED,),
     "incident.cancelled": lambda event: (Kind.CANCELLED,),
+    "incident.major_accepted": lambda event: (Kind.PROMISED,),
+    "incident.updated": lambda event: (Kind.UPDATED,),
+    "incident.major_demoted": lambda event: (Kind.UNPROMISED,),
     MERGED: lambda event: (Kind.CANCELLED,),
     ABSORBED: lambda event: (Kind.BEGAN_EARLIER,),
 }

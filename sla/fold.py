@@ -36,6 +36,9 @@ class Kind(StrEnum):
     CLOSED = "closed"
     CANCELLED = "cancelled"
     BEGAN_EARLIER = "began earlier"
+    PROMISED = "promised"
+    UPDATED = "updated"
+    UNPROMISED = "unpromised"
 
 
 class State(StrEnum):
@@ -146,6 +149,7 @@ class _Clock:
         self.hold = ""
         self.answered = False
         self.owned = False
+        self.promised = False
         self.over = False
         self.ended = False
         self.counted_until = start
@@ -168,6 +172,8 @@ class _Clock:
                 self._reopen()
             case Kind.DISOWNED:
                 self._start_own()
+            case Kind.PROMISED | Kind.UPDATED | Kind.UNPROMISED:
+                self._keep_told(fact.kind)
             case Kind.BEGAN_EARLIER:
                 self._begin_earlier(_floor(fact.start or self.start), fact.cause)
             case Kind.ASKED:
@@ -189,7 +195,7 @@ class _Clock:
         self._count(_floor(self.now))
         self.terms = fact.terms[self.target]
         if first:
-            if self.target != "next_reply" and (self.target != "own" or not self.owned):
+            if self._begins_at_once():
                 self._begin(_floor(self.start))
         elif cycle and fact.mode == "restart":
             self._finish(State.BREACHED if cycle.breached_at else State.CANCELLED)
@@ -198,10 +204,16 @@ class _Clock:
             cycle.terms = self.terms
             self._promise(cycle, fact.cause)
 
+    def _begins_at_once(self) -> bool:
+        """Whether the first terms start the clock; the others wait for an occasion of their own."""
+        if self.target == "own":
+            return not self.owned
+        return self.promised if self.target == "update" else self.target != "next_reply"
+
     def _begin_earlier(self, start: datetime, cause: str) -> None:
         """Counts a clock that runs since the start from an earlier one; what had its verdict keeps it."""
         former, self.start = _floor(self.start), min(self.start, start)
-        cycle = self.live
+        cycle = self.live if self.target not in ("next_reply", "update") else None
         if cycle is None or cycle.started_at != former or start >= former:
             return
         self._count(_floor(self.now))
@@ -289,6 +301,8 @@ class _Clock:
         last = self.cycles[-1] if self.cycles else None
         if self.target == "own":
             self._start_own()
+        elif self.target == "update":
+            self._start_update()
         elif self._goes_on_after(last) and last and self.terms:
             self._begin(_floor(self.now), last.elapsed_s if self.terms.on_reopen == "resume" else 0)
 
@@ -296,6 +310,19 @@ class _Clock:
         """Only a resolve clock that had its verdict has another cycle; a promised answer was given."""
         is_judged = last is not None and last.state in (State.MET, State.BREACHED)
         return self.target == "resolve" and is_judged and self.terms is not None and self.terms.on_reopen != "once"
+
+    def _keep_told(self, kind: Kind) -> None:
+        """The promise to tell how a major incident stands: each update keeps it and begins it anew."""
+        if self.target != "update":
+            return
+        self.promised = kind is Kind.PROMISED or (self.promised and kind is not Kind.UNPROMISED)
+        if kind is not Kind.PROMISED:
+            self._end(State.MET if kind is Kind.UPDATED else State.CANCELLED)
+        self._start_update()
+
+    def _start_update(self) -> None:
+        if self.terms and self.promised and not (self.live or self.over):
+            self._begin(_floor(self.now))
 
     def _ask(self) -> None:
         """The requester has the last word, after a resolution too: it runs until a person answers."""

@@ -38,6 +38,9 @@ def promise_an_answer(told: Recorded) -> None:
     "incident.priority_changed",
     "incident.recategorised",
     "incident.details_changed",
+    "incident.major_accepted",
+    "incident.major_demoted",
+    "incident.updated",
 )
 def retime(told: Recorded) -> None:
     if not told.subject.is_imported:

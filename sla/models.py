@@ -244,6 +244,7 @@ class Clock(models.Model):
         NEXT_REPLY = "next_reply", _("answer the requester")
         RESOLVE = "resolve", _("resolve")
         OWN = "own", _("own")
+        UPDATE = "update", _("update")
 
     class State(models.TextChoices):
         RUNNING = "running", _("running")

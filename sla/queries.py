@@ -115,15 +115,17 @@ def terms_of(agreed: Mapping[str, Any]) -> dict[str, Terms]:
     """The terms of every target that the data of `clock.started` or `clock.terms_changed` names."""
     own = default_own(int(agreed["own_default_s"]))
     reply = default_reply(int(agreed.get("reply_default_s") or settings.SERVICEDESK_REPLY_CLOCK_SECONDS))
+    update = default_own(int(agreed.get("update_default_s") or settings.SERVICEDESK_MAJOR_UPDATE_SECONDS))
     if agreed["policy_version"] is None:
-        return {target: Terms(WALL_CLOCK, None) for target in TARGETS} | {"own": own, "next_reply": reply}
+        nothing = {target: Terms(WALL_CLOCK, None) for target in TARGETS}
+        return nothing | {"own": own, "next_reply": reply, "update": update}
     key = (int(agreed["policy_version"]), int(agreed["calendar_version"]), int(agreed["priority"]))
     if key not in _cache.terms:
         _, policy = policy_of(key[0])
         calendar = calendar_of(key[1])
         _cache.terms[key] = {target: policy.terms(target, key[2], calendar) for target in TARGETS}
     terms = _cache.terms[key]
-    defaults = {"own": own, "next_reply": reply}
+    defaults = {"own": own, "next_reply": reply, "update": update}
     missing = {target: default for target, default in defaults.items() if not terms[target].budget}
     return {**terms, **missing} if missing else terms
 
@@ -135,6 +137,7 @@ def terms_of_clock(clock: Clock) -> Terms:
     agreed = {
         "policy_version": clock.policy_version_id, "calendar_version": clock.calendar_version_id,
         "priority": clock.priority, "own_default_s": clock.budget_s, "reply_default_s": clock.budget_s,
+        "update_default_s": clock.budget_s,
     }  # fmt: skip
     return terms_of(agreed)[clock.target]
 
@@ -203,6 +206,7 @@ def agreement(inputs: Inputs, *, policy_version: int | None, calendar_version: i
         },
         "own_default_s": settings.SERVICEDESK_OWN_CLOCK_SECONDS,
         "reply_default_s": settings.SERVICEDESK_REPLY_CLOCK_SECONDS,
+        "update_default_s": settings.SERVICEDESK_MAJOR_UPDATE_SECONDS,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sla.businesstime import WALL_CLOCK, WorkCalendar
 from sla.fold import Budget, Terms
 
-TARGETS = ("acknowledge", "respond", "next_reply", "resolve", "own")
+TARGETS = ("acknowledge", "respond", "next_reply", "resolve", "own", "update")
 CONDITIONS = ("priorities", "kinds", "categories", "services", "teams", "organisations")
 #: As incidents.models.HoldReason has them; a rule imports no models, so a test holds the two together.
 HOLD_REASONS = (
@@ -132,8 +132,8 @@ class Policy:
             budget=budget,
             pauses=frozenset(self.definition["pause_reasons"].get(target, ())),
             percents=self.percents[target],
-            # Nobody may stay without an owner unnoticed: that clock is due again and again.
-            repeat=self.definition["repeat_percent"] or (100 if target == "own" else None),
+            # Nobody may stay without an owner or without news unnoticed: those clocks are due again and again.
+            repeat=self.definition["repeat_percent"] or (100 if target in ("own", "update") else None),
             stops_at_close=target == "resolve" and self.definition["resolve_stops_at"] == "closed",
             on_reopen=self.definition["on_reopen"],
         )

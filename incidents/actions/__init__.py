@@ -11,6 +11,7 @@ from incidents.actions.closing import (
 )
 from incidents.actions.ending import Resolution, cancel, reopen, resolve, settle_workaround
 from incidents.actions.escalating import NobodyAbove, escalate, escalate_by_rules, escalate_to_team, tell_manager
+from incidents.actions.family import NotFamily, cascade, set_parent
 from incidents.actions.frame import LONGEST_TEXT, UNSAID, IllegalTransition, Inactive
 from incidents.actions.heirs import MergedMeanwhile, comment_by_old_number
 from incidents.actions.holding import (
@@ -20,6 +21,21 @@ from incidents.actions.holding import (
     resume,
     schedule_follow_ups,
     wake_up,
+)
+from incidents.actions.linking import NotLinkable, add_link, cancel_as_duplicate, remove_link, split
+from incidents.actions.majors import (
+    MajorAlready,
+    NoMajor,
+    accept_major,
+    demote_major,
+    give_update,
+    keep_open,
+    plan_closing,
+    propose_major,
+    reject_major,
+    remind_closing,
+    set_major_roles,
+    sweep_proposal,
 )
 from incidents.actions.merging import DifferentRequesters, NotMergeable, NotMerged, merge, unmerge
 from incidents.actions.opening import NoMatrix, TimesOutOfOrder, open_again_linked, open_incident
@@ -48,6 +64,7 @@ from incidents.actions.sorting import (
 from incidents.actions.talking import add_participant, comment, contain, remove_watcher, settle_reply
 from incidents.actions.telling import tell_merged
 from incidents.actions.timing import close_by_time, remind_idle, schedule_idle
+from incidents.actions.todo import TaskDone, add_task, change_task, drop_task, finish_task, remind_task
 
 __all__ = [
     "LONGEST_TEXT",
@@ -61,25 +78,36 @@ __all__ = [
     "IllegalTransition",
     "Inactive",
     "LinkInvalid",
+    "MajorAlready",
     "MergedMeanwhile",
     "NeedsSuccessor",
+    "NoMajor",
     "NoMatrix",
     "NobodyAbove",
+    "NotFamily",
+    "NotLinkable",
     "NotMergeable",
     "NotMerged",
     "Resolution",
+    "TaskDone",
     "TimesOutOfOrder",
     "WorkaroundOpen",
+    "accept_major",
     "acknowledge",
+    "add_link",
     "add_participant",
+    "add_task",
     "ask_to_confirm",
     "assign",
     "attach",
     "cancel",
+    "cancel_as_duplicate",
+    "cascade",
     "change_category",
     "change_hold",
     "change_matrix",
     "change_routing_rule",
+    "change_task",
     "claim",
     "close",
     "close_by_time",
@@ -90,22 +118,33 @@ __all__ = [
     "confirm_report",
     "contain",
     "create_routing_rule",
+    "demote_major",
+    "drop_task",
     "escalate",
     "escalate_by_rules",
     "escalate_to_team",
     "expire_override",
+    "finish_task",
     "follow_up",
+    "give_update",
     "hand_back",
+    "keep_open",
     "leave_team",
     "merge",
     "note_access",
     "open_again_linked",
     "open_incident",
     "override_priority",
+    "plan_closing",
+    "propose_major",
     "put_on_hold",
     "raise_priority_by_system",
     "recategorise",
+    "reject_major",
+    "remind_closing",
     "remind_idle",
+    "remind_task",
+    "remove_link",
     "remove_routing_rule",
     "remove_view",
     "remove_watcher",
@@ -122,10 +161,14 @@ __all__ = [
     "send_link",
     "send_list_link",
     "send_receipt",
+    "set_major_roles",
+    "set_parent",
     "set_priority_inputs",
     "settle_reply",
     "settle_workaround",
+    "split",
     "start",
+    "sweep_proposal",
     "tell_manager",
     "tell_merged",
     "unmerge",

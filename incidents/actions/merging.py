@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -102,6 +103,8 @@ def _check(source: Incident, target: Incident, children: Sequence[Incident]) -> 
         raise NotMergeable(
             f"{target.reference} is a child", field="into", remedy="merge the other way round, or part the family first"
         )
+    if source.is_restricted != target.is_restricted:
+        raise NotMergeable("one of the two is restricted", field="into", remedy="restrict both, or neither")
     if (source.is_drill, source.is_imported) != (target.is_drill, target.is_imported):
         raise NotMergeable("a drill or imported history merges only with its like", field="into", remedy="link them")
 
@@ -133,6 +136,9 @@ def _merged(source: Incident, target: Incident, by: Actor, at: datetime, reason:
 
 
 def _plain(value: Any) -> Any:
+    """As the field's own `to_python` reads it again; of a list it reads only a text."""
+    if isinstance(value, list):
+        return json.dumps([_plain(one) for one in value])
     return value.isoformat() if isinstance(value, datetime) else value
 
 

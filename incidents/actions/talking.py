@@ -38,6 +38,7 @@ from incidents.models import (
     ResolutionCode,
     State,
 )
+from incidents.queries import has_own_audience, heir_of
 
 #: More than any desk serves; the column holds it.
 MOST_AFFECTED = 2_000_000_000
@@ -66,7 +67,12 @@ def comment(
     body = text("body", body, required=True)
     if incident.merged_into_id is not None:
         _speaks_as(by, incident, is_public=is_public)
-        return comment_by_old_number(incident=incident, by=by, at=at, body=body, is_public=bool(is_public))
+        heir = heir_of(incident)
+        if has_own_audience(incident, heir) or not permissions.can_comment(by, heir):
+            return comment_by_old_number(
+                incident=incident, by=by, at=at, body=body, is_public=bool(is_public), nature=nature
+            )
+        return comment(incident=heir, by=by, at=at, body=body, is_public=is_public, nature=nature)
     incident = locked(incident, expected_version)
     if incident.merged_into_id is not None:
         raise MergedMeanwhile(f"{incident.reference} was merged meanwhile")
@@ -91,6 +97,7 @@ def comment(
     record(
         IncidentEvent.COMMENTED, incident, by, at, comment=written.pk, is_public=is_public,
         author_kind=str(author_kind), is_first_response=is_first, nature=nature,
+        is_apart=False,
     )  # fmt: skip
     if is_public:
         tell_comment(incident, written, by, at)

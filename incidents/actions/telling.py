@@ -16,7 +16,16 @@ from audit.actions import action
 from audit.actor import Actor
 from incidents import queries
 from incidents.actions.writing import MailKind, in_zone, mail_requester
-from incidents.models import Comment, HoldReason, Incident, Participant, ParticipantRole, ResolutionCode
+from incidents.models import (
+    Comment,
+    HoldReason,
+    Incident,
+    MajorIncident,
+    Participant,
+    ParticipantRole,
+    ResolutionCode,
+    Task,
+)
 from incidents.models.conversation import author_for_requester
 
 
@@ -69,6 +78,23 @@ def tell_resolved(incident: Incident, by: Actor, at: datetime) -> None:
         "closes_at": incident.close_due_at,
     }  # fmt: skip
     _tell_requester(incident, MailKind.RESOLVED, f"resolved:{incident.reopen_count}", by, at, facts)
+
+
+def tell_closing(incident: Incident, major: MajorIncident, by: Actor, at: datetime) -> None:
+    """A major incident waits to be closed, to who said they would."""
+    person = major.closing_owner or incident.assignee
+    if person is not None and person.is_active and not is_silent(incident):
+        key = f"closing:{at.timestamp():.6f}"
+        _mail(person, incident, "closing_due", lambda: _("To be closed"), key, by, at, {"close_on": major.close_on})
+
+
+def tell_task(task: Task, by: Actor, at: datetime) -> None:
+    """A late task, to its owner, else to who works on the incident."""
+    person = task.owner or task.incident.assignee
+    if person is not None and person.is_active and not is_silent(task.incident):
+        facts = {"task": task.title, "due_at": task.due_at}
+        key = f"task:{task.pk}:{at.timestamp():.6f}"
+        _mail(person, task.incident, "task_late", lambda: _("A task is late"), key, by, at, facts)
 
 
 @action(joins=True)

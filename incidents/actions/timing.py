@@ -25,6 +25,10 @@ def close_by_time(*, incident: Incident, by: Actor, at: datetime) -> Incident:
     incident = locked(incident)
     if incident.close_due_at is None or incident.close_due_at > at:
         return incident
+    if incident.is_major:
+        incident.close_due_at = None
+        saved(incident)
+        return incident
     if is_held_by_workaround(incident):
         incident.close_due_at = closing_moment(at)
         saved(incident)

@@ -11,10 +11,12 @@ from incidents.api.configuration import (
 )
 from incidents.api.incidents import IncidentViewSet
 from incidents.api.mails import MailTemplateViewSet
+from incidents.api.related import TaskViewSet
 from incidents.api.routing import RoutingRuleViewSet
 
 ROUTES: list[tuple[str, Any]] = [
     ("incidents", IncidentViewSet),
+    ("tasks", TaskViewSet),
     ("categories", CategoryViewSet),
     ("services", ServiceViewSet),
     ("priority-matrix", PriorityMatrixViewSet),

@@ -22,6 +22,8 @@ from incidents import permissions, queries
 from incidents.api import inputs
 from incidents.api.bulk import BulkRoute
 from incidents.api.files import FileRoutes
+from incidents.api.majors import MajorRoutes
+from incidents.api.related import RelatedRoutes
 from incidents.api.routing import WhyTeamSerializer
 from incidents.api.shown import (
     COLUMNS,
@@ -36,7 +38,7 @@ from incidents.api.shown import (
     listed,
     visible_relations,
 )
-from incidents.models import OPEN_STATES, Channel, Incident, Kind, State
+from incidents.models import OPEN_STATES, Channel, Incident, Kind, State, Task
 
 
 class IncidentFilter(StrictFilterSet):
@@ -46,6 +48,8 @@ class IncidentFilter(StrictFilterSet):
     kind = django_filters.MultipleChoiceFilter(choices=Kind.choices)
     channel = django_filters.MultipleChoiceFilter(choices=Channel.choices)
     is_open = django_filters.BooleanFilter(method="only_open", label="neither resolved, closed nor cancelled")
+    parent = django_filters.CharFilter(method="of_parent", label="reference of its parent")
+    merged_into = django_filters.CharFilter(method="of_parent", label="reference of the one that it is part of")
     unassigned = django_filters.BooleanFilter(field_name="assignee", lookup_expr="isnull", label="nobody holds it")
     replied = django_filters.BooleanFilter(
         field_name="replied_at", lookup_expr="isnull", exclude=True, label="the requester wrote and nobody answered"
@@ -69,14 +73,18 @@ class IncidentFilter(StrictFilterSet):
             "reassignment_count": ["exact", "gte"],
             "escalation_count": ["exact", "gte"],
             "is_imported": ["exact"],
+            "is_major": ["exact"],
             "external_ref": ["exact"],
         }
+
+    def of_parent(self, rows: QuerySet[Incident], name: str, value: str) -> QuerySet[Incident]:
+        return rows.filter(**{f"{name}__number": queries.number_of(value) or 0})
 
     def only_open(self, rows: QuerySet[Incident], name: str, value: bool) -> QuerySet[Incident]:
         return rows.filter(state__in=OPEN_STATES) if value else rows.exclude(state__in=OPEN_STATES)
 
 
-class IncidentViewSet(BulkRoute, FileRoutes, TrackedViewSet):
+class IncidentViewSet(BulkRoute, MajorRoutes, RelatedRoutes, FileRoutes, TrackedViewSet):
     """Incidents, by reference. What the caller may not see does not exist."""
 
     queryset = Incident.objects.all()
@@ -245,9 +253,12 @@ class IncidentViewSet(BulkRoute, FileRoutes, TrackedViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @verb(inputs.ResolveInput)
-    def resolve(self, call: Call) -> Incident:
-        """The service is back."""
-        return incidents.actions.resolve(**_of(call), **call.data)
+    def resolve(self, call: Call) -> Response:
+        """The service is back. Where tasks are still open, the header `Warning` says how many."""
+        done = incidents.actions.resolve(**_of(call), **call.data)
+        left = Task.objects.open().filter(incident=done).count()
+        warned = {"Warning": f'199 - "{left} tasks are still open"'} if left else {}
+        return self.respond(done, headers=warned)
 
     @verb(inputs.SettleWorkaroundInput)
     def settle_workaround(self, call: Call) -> Incident:

@@ -32,6 +32,7 @@ _PLAIN = (
     "cancel_reason", "cancel_detail", "reopen_count", "reassignment_count", "affected_users",
     "affected_sites", "affected_services", "workaround_note", "article_ref", "no_article_reason", "escalation_count",
     "is_restricted", "restricted_reason", "is_drill", "is_imported", "version",
+    "is_major",
 )  # fmt: skip
 #: What a list reads: flat columns, so that a page of fifty costs no model instances and no joins.
 COLUMNS = (
@@ -133,6 +134,7 @@ class IncidentSerializer(StrictSerializer):
     restricted_reason = serializers.CharField(allow_null=True)
     is_drill = serializers.BooleanField()
     is_imported = serializers.BooleanField()
+    is_major = serializers.BooleanField()
     version = serializers.IntegerField()
     recurrence_of = serializers.CharField(allow_null=True)
     merged_into = serializers.CharField(allow_null=True, help_text="The incident that it became part of.")

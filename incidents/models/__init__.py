@@ -25,6 +25,7 @@ from incidents.models.configuration import Category, ClosingRule, EscalationRule
 from incidents.models.conversation import Comment, Participant
 from incidents.models.incident import Incident, IncidentQuerySet
 from incidents.models.mails import MailKind, MailTemplate
+from incidents.models.majors import MajorIncident, MajorState
 from incidents.models.relations import IncidentLink, Merge, Task
 from incidents.models.reports import Report
 from incidents.models.routing import RoutingRule
@@ -54,6 +55,8 @@ __all__ = [
     "LinkKind",
     "MailKind",
     "MailTemplate",
+    "MajorIncident",
+    "MajorState",
     "Merge",
     "Nature",
     "Participant",

@@ -225,6 +225,7 @@ class Incident(Transitions, Tracked):
 
     merged_into = _another(_("merged into"), "merged")
     parent = _another(_("parent"), "children")
+    is_major = models.BooleanField(_("major incident"), default=False, db_default=False, editable=False)
 
     occurred_at = _moment(_("occurred at"))
     detected_at = _moment(_("detected at"))

@@ -95,7 +95,7 @@ class Transitions(FSMModelMixin, models.Model):
     def merge(self: Any, into_id: int, at: datetime) -> None:
         self._end_hold()
         self.merged_into_id, self.cancel_reason = into_id, CancelReason.MERGED.value
-        self.cancelled_at, self.idle_at = at, None
+        self.cancelled_at, self.idle_at, self.replied_at = at, None, None
 
     @transition("state", source=_CANCELLED, target=RETURN_VALUE(*OPEN_STATES), conditions=[_is_merged])
     def unmerge(self: Any, state: str) -> str:

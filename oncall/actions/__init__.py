@@ -17,7 +17,9 @@ from oncall.actions.configuring import assign_policy, save_policy, save_schedule
 from oncall.actions.failing import pass_failed_contact, pass_on_for_leaver
 from oncall.actions.linking import LinkInvalid, use_link
 from oncall.actions.paging import (
+    end_major_pages,
     escalate,
+    page_undecided_major,
     reconsider,
     start_page,
     start_page_for,
@@ -34,9 +36,11 @@ __all__ = [
     "acknowledge_page",
     "acknowledge_pages",
     "assign_policy",
+    "end_major_pages",
     "escalate",
     "extend",
     "note_activity",
+    "page_undecided_major",
     "pass_failed_contact",
     "pass_on",
     "pass_on_for_leaver",

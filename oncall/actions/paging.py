@@ -6,10 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import translation
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from audit.actions import action, record
 from audit.actor import Actor
 from incidents.models import Incident
+from notify.actions import enqueue_mail_to_user
 from notify.wakeup import wake_after_commit
 from oncall import drill, queries
 from oncall.actions.firing import FALLBACK, notify_people
@@ -22,6 +26,8 @@ from oncall.steps import next_step
 SWEEP = "oncall.tasks.sweep"
 UNANSWERED, UNREACHED = "nobody confirmed", "nobody could be reached"
 INCIDENT = "incident"
+#: The cause of a page because nobody decided about a proposed major incident.
+MAJOR = "nobody decided whether it is a major incident"
 
 
 @action(joins=True)
@@ -78,6 +84,30 @@ def reconsider(
     if policy is None or Page.objects.filter(incident=incident, policy=policy, state__in=busy).exists():
         return None
     return start_page_for(incident=incident, cause=cause, by=by, at=at)
+
+
+@action(joins=True)
+def page_undecided_major(*, incident: Incident, by: Actor, at: datetime) -> Page | None:
+    """Pages by the policy for majors, else the incident's own; where there is none, who may decide gets a mail."""
+    policy = queries.major_policy(incident)
+    if policy is not None:
+        return start_page(incident=incident, policy=policy, cause=MAJOR, by=by, at=at)
+    for user in queries.deciders():
+        with translation.override(user.locale):
+            subject = _("%(reference)s: decide whether it is a major incident") % {"reference": incident.reference}
+        enqueue_mail_to_user(
+            user=user, subject=subject, body=f"{incident.reference} {incident.title}\n",
+            topic=f"incident:{incident.pk}",
+            dedup_key=f"major:{incident.pk}:{at.timestamp():.6f}:{user.pk}", about=incident, by=by, at=at,
+        )  # fmt: skip
+    return None
+
+
+@action(joins=True)
+def end_major_pages(*, incident: Incident, cause: str, by: Actor, at: datetime) -> None:
+    """Somebody decided: what asked for that asks no more."""
+    for page in Page.objects.open().filter(incident=incident, cause=MAJOR).order_by("pk"):
+        end_page(page, cause, by, at)
 
 
 @action(joins=True)

@@ -2,7 +2,9 @@
 
 from oncall.queries.pages import (
     admins,
+    deciders,
     link_of,
+    major_policy,
     next_people,
     open_pages,
     pages_of,
@@ -18,10 +20,12 @@ from oncall.queries.rotas import final_row, gaps_of, layer_of, who_is_on_call
 
 __all__ = [
     "admins",
+    "deciders",
     "final_row",
     "gaps_of",
     "layer_of",
     "link_of",
+    "major_policy",
     "next_people",
     "open_pages",
     "pages_of",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from accounts.models import RoleGrant, User
@@ -26,6 +27,18 @@ def policy_of(incident: Incident) -> EscalationPolicy | None:
         return None
     by_service, by_team = kept("oncall.assignments", _assigned)
     return by_service.get(incident.service_id) or by_team.get(incident.team_id)
+
+
+def major_policy(incident: Incident) -> EscalationPolicy | None:
+    """Who is paged about a proposed major incident: the policy that the setting names, else the incident's own."""
+    name = settings.SERVICEDESK_MAJOR_POLICY
+    named = EscalationPolicy.objects.filter(name=name, is_active=True).first() if name else None
+    return named or policy_of(incident)
+
+
+def deciders() -> list[User]:
+    """The incident managers, else the admins."""
+    return list(User.objects.active().filter(groups__name=Role.INCIDENT_MANAGER).order_by("pk").distinct()) or admins()
 
 
 def _assigned() -> tuple[dict[int | None, EscalationPolicy], dict[int | None, EscalationPolicy]]:

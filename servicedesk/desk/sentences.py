@@ -32,7 +32,7 @@ from incidents.models.conversation import name_for_requester
 LEFT_OUT = frozenset({
     "clock.started", "clock.terms_changed", "clock.cancelled", "incident.close_scheduled", "page.joined",
     "message.sent", "message.cancelled", "incident.file_attached", "clock.rebased",
-    "mail.judged",
+    "mail.judged", "alert.moved",
 })  # fmt: skip
 #: Ways in that are worth a word beside the name.
 _CHANNELS = {"api": _("API"), "link": _("link"), "admin": _("settings"), "mail": _("mail")}
@@ -74,6 +74,24 @@ SENTENCES: dict[str, Any] = {
     "incident.unmerged": _("took its merge into %(target)s back"),
     "incident.absorbed": _("merged %(source)s into it"),
     "incident.released": _("took the merge of %(source)s back"),
+    "incident.parent_set": _("made it a child of %(parent)s"),
+    "incident.linked": _("linked it: %(link_kind)s %(other)s"),
+    "incident.unlinked": _("took the link to %(other)s back"),
+    "incident.split": _("split off %(part)s"),
+    "incident.task_added": _("noted the task “%(title)s”"),
+    "incident.task_changed": _("changed the task “%(title)s”"),
+    "incident.task_done": _("finished the task “%(title)s”"),
+    "incident.task_dropped": _("dropped the task “%(title)s”"),
+    "incident.task_late": _("reminded of the late task “%(title)s”"),
+    "incident.major_proposed": _("proposed it as a major incident"),
+    "incident.major_accepted": _("accepted it as a major incident; commander: %(commander)s"),
+    "incident.major_rejected": _("said that it is no major incident"),
+    "incident.major_demoted": _("demoted it: no longer a major incident"),
+    "incident.major_overdue": _("waited in vain for a decision about a major incident"),
+    "incident.major_roles_set": _("named %(commander)s, %(communications_lead)s and %(scribe)s"),
+    "incident.updated": _("gave an update to everyone"),
+    "incident.closing_planned": _("planned its closing: %(owner)s on %(close_on)s"),
+    "incident.closing_due": _("reminded %(owner)s to close it"),
     "incident.recurred": _("opened it again as %(recurrence)s"),
     "clock.paused": _("paused the clock: %(target)s (%(hold_reason)s)"),
     "clock.resumed": _("let the clock run on: %(target)s"),
@@ -111,6 +129,7 @@ SENTENCES: dict[str, Any] = {
 TARGETS = {
     "acknowledge": _("acknowledge"), "respond": _("respond"), "next_reply": _("answer the requester"),
     "resolve": _("resolve"), "own": _("find an owner"),
+    "update": _("tell how it stands"),
 }  # fmt: skip
 _CHOICES: dict[str, Mapping[str, Any]] = {
     "hold_reason": dict(HoldReason.choices),
@@ -124,6 +143,7 @@ _MOMENTS = frozenset({"until", "due_at", "ends_at"})
 #: Key of the data -> the model whose row it names by id.
 _NAMED: dict[str, type[Any]] = {
     "team": Team, "assignee": User, "user": User, "users": User, "told": User, "category": Category, "service": Service,
+    "commander": User, "communications_lead": User, "scribe": User, "owner": User,
 }  # fmt: skip
 
 

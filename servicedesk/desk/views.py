@@ -143,7 +143,7 @@ def _incident_page(
         "story": queries.story(actor, incident, is_staff=is_staff),
         "files": queries.files(actor, incident, is_staff=is_staff),
         "now": now,
-        "related": related.of(actor, incident, is_staff=is_staff),
+        "related": related.of(actor, incident, is_staff=is_staff, refused=refused),
     }
     if is_staff:
         context |= queries.surroundings(actor, incident, now)
@@ -202,7 +202,7 @@ def act(request: HttpRequest, reference: str, verb: str) -> HttpResponse:
     """Carries out one verb; a refusal shows the page again with its cause, remedy, and what was typed."""
     actor = actor_of(request)
     found = _found(reference, actor)
-    chosen = verbs.BY_NAME.get(verb)
+    chosen = verbs.BY_NAME.get(verb) or related.BY_NAME.get(verb)
     if chosen is None:
         raise Http404(_("There is no such verb."))
     more = {"may_note": _may_note(found, actor)} if verb == "comment" else {}

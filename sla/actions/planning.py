@@ -28,7 +28,7 @@ def plan(incident: Incident, agreed: Mapping[str, Any], at: datetime) -> None:
 def _plan_closing(incident: Incident, agreed: Mapping[str, Any], at: datetime) -> None:
     """So many working days after the resolution, where the policy counts in those."""
     days = queries.policy_of(agreed["policy_version"])[1].definition["auto_close_days"]
-    if not days or incident.state != State.RESOLVED or incident.resolved_at is None:
+    if not days or incident.is_major or incident.state != State.RESOLVED or incident.resolved_at is None:
         return
     planned = businesstime.add_days(queries.calendar_of(agreed["calendar_version"]), incident.resolved_at, days)
     if planned != incident.close_due_at:

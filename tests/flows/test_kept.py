@@ -80,9 +80,9 @@ def test_holding_an_incident_takes_few_statements(
     hold = {"reason": "scheduled", "until": (timezone.now() + timedelta(days=1)).isoformat()}
     client.post(f"{path}claim/")
     # In a test begin and commit are two statements of a savepoint, and the actor is unset after it.
-    with django_assert_max_num_queries(3 + 12):
+    with django_assert_max_num_queries(3 + 13):
         assert client.post(f"{path}hold/", hold, format="json").status_code == 200
-    with django_assert_max_num_queries(3 + 12):
+    with django_assert_max_num_queries(3 + 13):
         assert client.post(f"{path}resume/").status_code == 200
 
 

@@ -146,6 +146,26 @@ def test_the_database_lets_a_cancelled_incident_back_only_with_its_merge() -> No
         cursor.execute(statement, [cancelled.pk])
 
 
+def test_a_restricted_incident_merges_only_with_its_like() -> None:
+    open_one, restricted = IncidentFactory(team=TeamFactory()), IncidentFactory(team=TeamFactory())
+    verbs.restrict(incident=restricted, reason="names", by=person(UserFactory(), "incident_manager"), at=AT)
+    for source, target in ((open_one, restricted), (restricted, open_one)):
+        with pytest.raises(NotMergeable, match="restricted"):
+            merged(fresh(source), fresh(target))
+
+
+def test_a_wait_for_the_requester_comes_back_with_its_reminders() -> None:
+    source = verbs.put_on_hold(
+        incident=IncidentFactory(requester=UserFactory()), hold_reason="awaiting_requester", until=later(days=20),
+        by=SYSTEM, at=AT,
+    )  # fmt: skip
+    verbs.schedule_follow_ups(incident=source, moments=[later(days=2), later(days=4)], by=SYSTEM, at=AT)
+    before = fields(source)
+    merged(fresh(source), IncidentFactory())
+    verbs.unmerge(incident=fresh(source), by=SYSTEM, at=later(hours=4))
+    assert fields(source) == before
+
+
 class TestTwoRequesters:
     """Their conversations stay apart."""
 
@@ -188,11 +208,20 @@ class TestTwoRequesters:
     def read(self, actor: Any, incident: Incident) -> list[str]:
         return list(queries.comments_for(actor, incident).values_list("body", flat=True))
 
+    def test_what_the_second_writes_on_a_waiting_target_is_flagged(self) -> None:
+        source, target = (IncidentFactory(requester=UserFactory()) for _ in range(2))
+        verbs.put_on_hold(incident=target, hold_reason="awaiting_requester", until=later(days=3), by=SYSTEM, at=AT)
+        confirmed(source, fresh(target))
+        verbs.comment(incident=fresh(source), by=person(source.requester), at=later(hours=4), body="and me?")
+        assert (fresh(target).state, fresh(target).replied_at) == ("on_hold", later(hours=4))
+        assert kinds(target)[-1] == "replied"
+
     def test_the_second_hears_that_it_is_solved_under_the_old_number(self) -> None:
         source, target = (IncidentFactory(requester=UserFactory()) for _ in range(2))
         confirmed(source, target)
         verbs.resolve(incident=fresh(target), code="fixed", notes="secret", by=SYSTEM, at=later(hours=4))
         told = mails(source)[-1]
+        assert "Resolved" in told.subject
         assert (told.address, "secret" in told.body, source.reference in told.subject) == (
             source.requester.email, False, True,
         )  # fmt: skip

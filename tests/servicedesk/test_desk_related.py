@@ -8,7 +8,7 @@ import pytest
 
 import incidents.actions
 from accounts.queries import actor_for
-from incidents.models import Incident
+from incidents.models import Incident, IncidentLink, Task
 from tests.accounts.factories import UserFactory
 from tests.servicedesk.test_desk_verbs import Desk
 
@@ -75,3 +75,51 @@ def test_a_merge_is_taken_back_from_the_page_of_the_merged_one() -> None:
     sent = desk.client.post(url(desk.incident, "unmerge/"), {"expected_version": version, "reason": "other speaker"})
     assert sent.status_code == 302
     assert Incident.objects.get(pk=desk.incident.pk).state == "new"
+
+
+def sent(desk: Desk, verb: str, **typed: Any) -> Any:
+    """A form of the page, sent as the page has it, with what a person types."""
+    found = Incident.objects.get(pk=desk.incident.pk)
+    return desk.client.post(url(found, f"{verb}/"), {"expected_version": found.version, **typed})
+
+
+def shown(desk: Desk) -> str:
+    return desk.client.get(url(desk.incident)).content.decode()
+
+
+def test_tasks_are_added_and_done_on_the_page() -> None:
+    desk = Desk()
+    assert sent(desk, "add-task", title="Order a cable").status_code == 302
+    task = Task.objects.get()
+    assert "Order a cable" in shown(desk)
+    desk.do("resolve", notes="plugged it in")
+    assert "1 task is still open" in shown(desk)
+    assert sent(desk, "finish-task", row=task.pk).status_code == 302
+    assert "still open" not in shown(desk)
+
+
+def test_links_family_parts_and_watchers_on_the_page() -> None:
+    desk = Desk()
+    other, elder = another(desk), another(desk)
+    assert sent(desk, "link", kind="related", other=other.reference).status_code == 302
+    assert sent(desk, "set-parent", parent=elder.reference).status_code == 302
+    assert sent(desk, "add-watcher", user=desk.lead.pk).status_code == 302
+    page = shown(desk)
+    assert all(word in page for word in (other.reference, elder.reference, "Watched by"))
+    assert sent(desk, "unlink", row=IncidentLink.objects.get().pk).status_code == 302
+    part = sent(desk, "split", title="And the screen")
+    assert part.status_code == 302
+    assert "And the screen" in desk.client.get(part["Location"]).content.decode()
+
+
+def test_a_major_incident_on_the_page() -> None:
+    desk = Desk()
+    assert sent(desk, "propose-major", reason="nobody hears anything").status_code == 302
+    assert "To be decided by" in shown(desk)
+    assert sent(desk, "accept-major").status_code == 302
+    assert sent(desk, "give-update", body="We look for the cause.").status_code == 302
+    assert sent(desk, "set-major-roles", commander=desk.lead.pk).status_code == 302
+    assert sent(desk, "plan-closing", owner=desk.lead.pk, close_on="2126-03-20").status_code == 302
+    page = shown(desk)
+    assert "We look for the cause." in page
+    assert sent(desk, "demote-major", reason="one speaker").status_code == 302
