@@ -101,26 +101,14 @@ SERVICEDESK_REMINDER_DAYS = [
     )
 ]
 SERVICEDESK_NO_ANSWER_DAYS = _number(
-    "SERVICEDESK_NO_ANSWER_DAYS",
-    5,
-    "Working days after which an unanswered question to the requester resolves the incident as “no answer”; 0: never.",
+    "SERVICEDESK_NO_ANSWER_DAYS", 5, "Working days until an unanswered question resolves as “no answer”; 0: never."
 )
 SERVICEDESK_REPLY_CLOCK_SECONDS = _number(
-    "SERVICEDESK_REPLY_CLOCK_SECONDS",
-    86_400,
-    "Wall-clock seconds a requester's message may stay unanswered where no policy says it.",
+    "SERVICEDESK_REPLY_CLOCK_SECONDS", 86_400, "Seconds a requester's message may wait where no policy says it."
 )
-SERVICEDESK_MAJOR_DECISION_SECONDS = _number(
-    "SERVICEDESK_MAJOR_DECISION_SECONDS", 600, "Seconds to decide about a proposed major incident; then it pages."
-)
-SERVICEDESK_MAJOR_UPDATE_SECONDS = _number(
-    "SERVICEDESK_MAJOR_UPDATE_SECONDS", 1800, "Wall-clock seconds between updates on a major where no policy says it."
-)
-SERVICEDESK_MAJOR_POLICY = _text(
-    "SERVICEDESK_MAJOR_POLICY",
-    "",
-    "Name of the escalation policy that is paged when nobody decides; empty: the incident's own.",
-)
+SERVICEDESK_MAJOR_DECIDE_SECONDS = _number("SERVICEDESK_MAJOR_DECIDE_SECONDS", 600, "Until a proposed major pages.")
+SERVICEDESK_MAJOR_UPDATE_SECONDS = _number("SERVICEDESK_MAJOR_UPDATE_SECONDS", 1800, "Between updates on a major.")
+SERVICEDESK_MAJOR_POLICY = _text("SERVICEDESK_MAJOR_POLICY", "", "Escalation policy to page when nobody decides.")
 SERVICEDESK_OWN_CLOCK_SECONDS = _number(
     "SERVICEDESK_OWN_CLOCK_SECONDS", 14400, "Wall-clock seconds an unowned incident may wait where no policy says it."
 )

@@ -65,7 +65,7 @@ def propose_major(
         )
     if MajorIncident.objects.filter(incident_id=incident.pk).live().exists():
         raise MajorAlready(f"{incident.reference} is proposed already", field="state", remedy="wait for the decision")
-    deadline = at + timedelta(seconds=settings.SERVICEDESK_MAJOR_DECISION_SECONDS)
+    deadline = at + timedelta(seconds=settings.SERVICEDESK_MAJOR_DECIDE_SECONDS)
     row = MajorIncident.objects.create(
         incident=incident, proposed_at=at, proposed_by_id=by.user_id, reason=reason, decide_by_at=deadline
     )
