@@ -453,6 +453,7 @@ _ENUMS = {
     "ResolutionCodeEnum": "incidents.models.choices.ResolutionCode",
     "CauseCodeEnum": "incidents.models.choices.CauseCode", "FixKindEnum": "incidents.models.choices.FixKind",
     "CancelReasonEnum": "incidents.models.choices.CancelReason", "ContactChannelEnum": "notify.models.Channel",
+    "LinkKindEnum": "incidents.models.choices.LinkKind", "MajorStateEnum": "incidents.models.majors.MajorState",
     "ClockStateEnum": "sla.models.Clock.State", "ClockTargetEnum": "sla.models.Clock.Target",
     "PageStateEnum": "oncall.models.pages.PageState",
     "PostMortemStateEnum": "postmortems.models.documents.PostMortemState",
