@@ -210,5 +210,6 @@ def test_an_auditor_changes_nothing_by_post() -> None:
 
 
 def may_be_posted(path: str) -> bool:
-    """A responder's link acts for its own person, whoever opens it; signing out is the auditor's own session."""
-    return not path.startswith(("/r/", "/accounts/", "/admin/log", "/contacts/"))
+    """A responder's link acts for its own person, whoever opens it; signing out is the auditor's own session; an export
+    changes nothing but the trail, which says who took it."""
+    return not path.startswith(("/r/", "/accounts/", "/admin/log", "/contacts/")) and not path.endswith(".csv")
