@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from audit.actor import Actor
 from audit.models import Tracked, personal, records
 from incidents.models import Incident
-from incidents.permissions import sees_all
+from incidents.permissions import oversees, sees_all
 
 LOWEST, HIGHEST = 1, 5
 #: Up to this score somebody of the desk has to look into it.
@@ -25,7 +25,7 @@ class RatingQuerySet(models.QuerySet["Rating"]):
         if sees_all(actor):
             return self
         own = Q(respondent_id=actor.user_id or 0)
-        if not actor.has_role("agent", "lead", "responder"):
+        if not oversees(actor) and not actor.has_role("agent", "lead", "responder"):
             return self.filter(own)
         return self.filter(own | Q(incident__in=Incident.objects.visible_to(actor).order_by().values("pk")))
 
