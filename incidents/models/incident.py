@@ -34,7 +34,7 @@ from incidents.models.choices import (
 from incidents.models.configuration import Category, PriorityMatrix, Service
 from incidents.models.constraints import CONSTRAINTS, INDEXES
 from incidents.models.transitions import Transitions
-from incidents.permissions import TEAM_ROLES, oversees, sees_all
+from incidents.permissions import RESPONDERS, TEAM_ROLES, oversees, sees_all
 
 _NEW, _ASSIGNED, _IN_PROGRESS, _ON_HOLD = OPEN_STATES
 _RESOLVED, _CLOSED, _CANCELLED = State.RESOLVED.value, State.CLOSED.value, State.CANCELLED.value
@@ -112,7 +112,8 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         from incidents.models.conversation import Participant
 
         taking_part = Participant.objects.filter(user_id=reader.user_id)
-        inside = Q(pk__in=taking_part.filter(role=ParticipantRole.PAGED).values("incident_id"))
+        paged = Q(pk__in=taking_part.filter(role=ParticipantRole.PAGED).values("incident_id"))
+        inside = paged if reader.has_role(*RESPONDERS) else Q(pk__in=[])
         if reader.has_role(*TEAM_ROLES):
             inside |= Q(team_id__in=reader.team_ids | reader.led_team_ids) | Q(assignee_id=reader.user_id)
             inside |= Q(pk__in=taking_part.values("incident_id"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -156,10 +157,11 @@ class HoldForm(VerbForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial.update({
-            "until": None if self.incident.follow_ups else self.incident.hold_until,
-            "hold_reason": self.incident.hold_reason or "awaiting_requester",
-        })  # fmt: skip
+        until = None if self.incident.follow_ups else self.incident.hold_until
+        if self.incident.requester_id is None and until is None:
+            # Nobody is there to be reminded, so the wait needs an end.
+            until = timezone.localtime().replace(second=0, microsecond=0) + timedelta(days=2)
+        self.initial.update({"until": until, "hold_reason": self.incident.hold_reason or "awaiting_requester"})
         self.fields["until"].help_text = _now(
             "%(zone)s. Empty while awaiting the requester: they are reminded, then it is resolved as “no answer”."
         ) % {"zone": timezone.get_current_timezone_name()}

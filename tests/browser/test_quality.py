@@ -69,8 +69,9 @@ def violations(page: Any) -> list[str]:
 
 
 def complaints(visit: Any) -> list[str]:
-    """What the browser said, but for the pages that are meant not to be there."""
-    return [line for line in visit.complaints if "status of 404" not in line]
+    """What the browser said, but for the pages that are meant not to be there, and for one that refuses a filter."""
+    meant = ("status of 404", "status of 400 (Bad Request)")
+    return [line for line in visit.complaints if not any(one in line for one in meant)]
 
 
 def shortcomings(page: Any, width: int) -> list[str]:

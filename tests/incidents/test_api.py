@@ -352,7 +352,9 @@ def test_a_used_category_is_retired_and_not_removed(admin: APIClient) -> None:
     category = CategoryFactory()
     IncidentFactory(category=category)
     assert admin.delete(f"/api/v1/categories/{category.pk}/").status_code == 409
-    assert admin.patch(f"/api/v1/categories/{category.pk}/", {"is_active": False}).data["is_active"] is False
+    retire = f"/api/v1/categories/{category.pk}/retire/"
+    assert admin.patch(f"/api/v1/categories/{category.pk}/", {"is_active": False}).status_code == 409
+    assert admin.post(retire, {"successor": CategoryFactory().pk}).data["is_active"] is False
 
 
 def test_the_matrix_is_saved_as_a_new_version(admin: APIClient, agent: APIClient) -> None:

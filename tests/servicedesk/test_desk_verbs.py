@@ -14,6 +14,7 @@ import incidents.actions
 from accounts.models import User
 from accounts.queries import actor_for
 from incidents.models import Comment, Incident, Participant, State
+from servicedesk.desk import related
 from servicedesk.desk.verbs import BY_NAME
 from tests.accounts.factories import MembershipFactory, TeamFactory, UserFactory
 
@@ -187,7 +188,7 @@ CASES = [(state, verb) for state, verbs in OFFERED.items() for verb in sorted(ve
 def test_each_state_offers_its_verbs_and_the_comment(state: str) -> None:
     desk = Desk()
     desk.bring_to(state)
-    assert set(desk.forms()) == OFFERED[state] | {"comment"}
+    assert set(desk.forms()) - set(related.BY_NAME) == OFFERED[state] | {"comment"}
 
 
 @pytest.mark.parametrize(("state", "verb"), CASES)
@@ -363,11 +364,11 @@ def test_a_watcher_may_comment_and_is_offered_nothing_else() -> None:
 def test_a_requester_answers_in_public_and_says_whether_it_works() -> None:
     desk = Desk()
     maria = desk.client_of(desk.maria)
-    assert set(desk.forms(maria)) == {"comment"}
+    assert set(desk.forms(maria)) - set(related.BY_NAME) == {"comment"}
     desk.do("comment", maria, body="still silent")
     assert Comment.objects.get().is_public
     desk.bring_to("resolved")
-    assert set(desk.forms(maria)) == {"comment", "close", "reopen"}
+    assert set(desk.forms(maria)) - set(related.BY_NAME) == {"comment", "close", "reopen"}
     assert "It works again" in maria.get(desk.page).content.decode()
     desk.do("reopen", maria, reason="silent again")
     assert desk.state() == "in_progress"

@@ -26,7 +26,7 @@ from tests.oncall.factories import desk
 
 pytestmark = pytest.mark.django_db
 
-PARTS = {"database", "migrations", "triggers", "broker", "sweeps", "overdue", "deliveries"}
+PARTS = {"database", "migrations", "triggers", "broker", "sweeps", "overdue", "deliveries", "mail", "webhooks"}
 
 
 @pytest.fixture(autouse=True)
