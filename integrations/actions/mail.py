@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -190,15 +189,12 @@ def _of_a_person(
     if queries.is_flood(mail, at) and not let_in:
         _set(mail, Verdict.HELD, "so many came from this sender that no person wrote them")
         return
-    act: Callable[[], None]
-    if incident is not None:
-        target = incident
-        act = lambda: _reply(mail, parsed, target, user, at)  # noqa: E731
-    else:
-        act = lambda: _open(mail, parsed, user, at, let_in=let_in)  # noqa: E731
     try:
         with transaction.atomic():
-            act()
+            if incident is not None:
+                _reply(mail, parsed, incident, user, at)
+            else:
+                _open(mail, parsed, user, at, let_in=let_in)
     except incidents.actions.MergedMeanwhile:
         raise  # the next attempt finds where it went
     except ActionRefused as refusal:
